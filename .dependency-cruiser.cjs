@@ -1,0 +1,94 @@
+// The law of the rooms (ARCHITECTURE.md): who may import whom. test/architecture.test.ts proves that it bites.
+const LIBS = {
+  clock: [],
+  sched: [],
+  proto: [],
+  journal: ['clock'],
+  net: ['clock', 'proto'],
+  dnn: ['clock', 'proto', 'sched'],
+};
+const THIRD_PARTY_DOORS = {
+  'onnxruntime-node': '^libs/dnn/',
+  'onnx-proto': '^libs/dnn/',
+  mqtt: '^libs/net/',
+  protobufjs: '^libs/proto/',
+  'better-sqlite3': '^libs/journal/',
+  aedes: '^apps/roadside-unit/io/',
+  sharp: '^(libs/dnn|apps/vehicle-node/io)/',
+  commander: '^cli/',
+};
+const inside = (names) => names.map((name) => `^libs/${name}/`);
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-undeclared-dependency',
+      severity: 'error',
+      from: { pathNot: '^(test|bench)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+    },
+    { name: 'not-found', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...Object.entries(LIBS).map(([name, allowed]) => ({
+      name: `libs-${name}-imports`,
+      severity: 'error',
+      from: { path: `^libs/${name}/` },
+      to: { path: '^(libs|apps|field-tests|cli|test|bench)/', pathNot: [`^libs/${name}/`, ...inside(allowed)] },
+    })),
+    {
+      name: 'apps-import-libs-only',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^(apps|field-tests|cli|test|bench)/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'field-tests-imports',
+      severity: 'error',
+      from: { path: '^field-tests/' },
+      to: { path: '^(apps|cli|test|bench)/', pathNot: '^apps/[^/]+/policy/' },
+    },
+    {
+      name: 'cli-imports',
+      severity: 'error',
+      from: { path: '^cli/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'nobody-imports-cli',
+      severity: 'error',
+      from: { pathNot: '^(cli|test|bench)/' },
+      to: { path: '^cli/' },
+    },
+    {
+      name: 'no-reaching-in',
+      comment: 'Another room is entered by its index.ts only.',
+      severity: 'error',
+      from: { path: '^((libs|apps)/[^/]+|field-tests|cli)/' },
+      to: {
+        path: '^((libs|apps)/[^/]+|field-tests)/',
+        pathNot: ['^$1/', '^((libs|apps)/[^/]+|field-tests)/index\\.ts$'],
+      },
+    },
+    {
+      name: 'thinking-is-pure',
+      comment: 'libs/sched and every policy folder know no I/O and no clock.',
+      severity: 'error',
+      from: { path: '^(libs/sched|apps/[^/]+/policy)/' },
+      to: {
+        pathNot: ['^libs/(sched|proto)/', '^apps/[^/]+/policy/', '^apps/[^/]+/config\\.ts$'],
+      },
+    },
+    ...Object.entries(THIRD_PARTY_DOORS).map(([name, door]) => ({
+      name: `door-of-${name}`,
+      severity: 'error',
+      from: { pathNot: [door, '^(test|bench)/'] },
+      to: { path: `^node_modules/${name}/`, dependencyTypesNot: ['type-only'] },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node'] },
+  },
+};

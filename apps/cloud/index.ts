@@ -1,0 +1,2 @@
+export { CloudWorker } from './cloud-worker.ts';
+export { CloudConfig } from './config.ts';

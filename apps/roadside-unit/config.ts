@@ -1,0 +1,33 @@
+/** What a roadside unit must be told. */
+import { Name } from '@splitlane/proto';
+import { z } from 'zod';
+
+/** How the cameras' frames are shared between vehicle and cloud; named as in the literature. */
+export const PolicyName = z.enum(['lo', 'ro', 'ro-jpeg', 'jps']);
+export type PolicyName = z.infer<typeof PolicyName>;
+
+export const RoadsideUnitConfig = z.strictObject({
+  node: Name,
+  /** Where the broker listens; port 0 takes a free one. */
+  listen: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
+  /** Hash of the model that every node must have; the first node's unless given. */
+  modelHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  /** Frames stay on the vehicles: cut 0 is forbidden. */
+  keepFramesOnBoard: z.boolean(),
+  /** Rounds begin when so many vehicles and a cloud worker are there. */
+  vehicles: z.number().int().min(1).max(1000),
+  /** Policies in turn, each for so many rounds, the first ones of which are not measured. */
+  campaign: z.strictObject({
+    policies: z.array(PolicyName).min(1),
+    warmUpRounds: z.number().int().min(1),
+    rounds: z.number().int().min(1),
+    /** Begin again with the first policy after the last. */
+    repeat: z.boolean(),
+  }),
+  /** Folder of the log: one for all nodes of a run. */
+  log: z.string().min(1),
+});
+export type RoadsideUnitConfig = z.infer<typeof RoadsideUnitConfig>;

@@ -1,0 +1,39 @@
+/** What can happen to a roadside unit, and what it can do about it, as plain data. Times in ms, own clock. */
+import type { Hello, Profile, Ready, Report, Round, VehiclePlan } from '@splitlane/proto';
+
+export type CoordinatorEvent = { readonly atMs: number } & (
+  | { readonly kind: 'hello'; readonly node: string; readonly hello: Hello }
+  | { readonly kind: 'gone'; readonly node: string }
+  | { readonly kind: 'profile'; readonly node: string; readonly profile: Profile }
+  | { readonly kind: 'ready'; readonly node: string; readonly ready: Ready }
+  | { readonly kind: 'report'; readonly node: string; readonly report: Report }
+  | { readonly kind: 'timeout'; readonly round: number; readonly phase: Round['phase'] }
+);
+
+export type CoordinatorEffect =
+  | {
+      readonly kind: 'verdict';
+      readonly node: string;
+      readonly accepted: boolean;
+      readonly reason: string;
+    }
+  | { readonly kind: 'measure'; readonly node: string }
+  | { readonly kind: 'plan'; readonly vehicle: string; readonly plan: VehiclePlan }
+  | { readonly kind: 'round'; readonly vehicle: string; readonly round: Round }
+  | {
+      readonly kind: 'wake';
+      readonly round: number;
+      readonly phase: Round['phase'];
+      readonly afterMs: number;
+    }
+  /** How far the campaign is: rounds done of this policy, those that are not measured included. */
+  | {
+      readonly kind: 'progress';
+      readonly policy: string;
+      readonly done: number;
+      readonly of: number;
+      /** What is left of the whole campaign if it goes as planned. */
+      readonly predictedMs: number;
+    }
+  | { readonly kind: 'campaign-done' }
+  | { readonly kind: 'fault'; readonly fault: string; readonly detail: string };

@@ -1,0 +1,155 @@
+/**
+ * From profiles, links and what was seen of the tails to one plan per vehicle. Pure: the cut of each vehicle
+ * is chosen by libs/sched on its own processor and uplink; what the plan predicts is judged with the
+ * cloud's threads shared by all of them.
+ */
+import { chunkBytesFor, type Codec, type Profile, type StreamPlan, type VehiclePlan, wireBytes } from '@splitlane/proto';
+import {
+  type Cut,
+  endOf,
+  fleetGantt,
+  type JobSchedule,
+  jobAt,
+  jps,
+  lo,
+  lowerBound,
+  ro,
+  type Plan,
+  type Uplink,
+} from '@splitlane/sched';
+import type { PolicyName } from '../config.ts';
+
+/** A vehicle as planning sees it. */
+export interface PlannedVehicle {
+  readonly node: string;
+  readonly cameras: readonly string[];
+  readonly uplinkBps: number;
+  readonly rttMs: number;
+  /** Time of each segment on this vehicle, emulated or its own. */
+  readonly segmentMs: readonly number[];
+  readonly cuts: Profile['cuts'];
+  /** A camera's compressed frame, in bytes. */
+  readonly jpegBytes: number;
+}
+
+/** The cloud as planning sees it. */
+export interface PlannedCloud {
+  readonly node: string;
+  readonly workers: number;
+  readonly firstCut: number;
+  /** Time of a tail, by cut and codec. */
+  readonly tailMs: (cut: number, codec: Codec) => number;
+  /** From a tensor's last byte on the uplink to its result at the vehicle, without queue and tail. */
+  readonly fixedMs: number;
+}
+
+/** A job that is not confirmed in this many times its predicted time, and a second, is given up. */
+const TIMEOUT_FACTOR = 3;
+const TIMEOUT_GRACE_MS = 1000;
+
+/**
+ * Plans for all vehicles under one policy. Without a cloud everything is local.
+ * @param epoch of the decision: all vehicles' plans carry it.
+ */
+export function planVehicles(
+  policy: PolicyName,
+  vehicles: readonly PlannedVehicle[],
+  cloud: PlannedCloud | undefined,
+  keepFramesOnBoard: boolean,
+  epoch: number,
+): { readonly vehicle: string; readonly plan: VehiclePlan }[] {
+  const chosen = vehicles.map((vehicle) => {
+    const codec: Codec = policy === 'ro-jpeg' ? 'jpeg' : 'float32';
+    const cuts = cutTable(vehicle, cloud, keepFramesOnBoard, codec);
+    const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
+    const plan = choose(cloud ? policy : 'lo', cuts, vehicle.cameras.length, uplink);
+    const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
+    return { vehicle, codec, cuts, uplink, plan, jobs };
+  });
+  const rttMs = Math.max(0, ...vehicles.map((vehicle) => vehicle.rttMs));
+  const schedules = fleetGantt(
+    chosen.map(({ jobs, plan }) => ({ jobs, order: plan.order })),
+    {
+      cloudWorkers: cloud?.workers ?? 1,
+      uplinkDelayMs: rttMs / 2,
+      returnMs: Math.max(0, (cloud?.fixedMs ?? 0) - rttMs / 2),
+    },
+  );
+  return chosen.map(({ vehicle, codec, cuts, uplink, plan }, index) => {
+    const schedule = schedules[index]!;
+    const makespanMs = endOf(schedule);
+    const streams = schedule.map((job): StreamPlan => {
+      const cut = cuts[plan.jobCuts[job.job]!]!;
+      const number = vehicle.cuts.findIndex(({ id }) => id === cut.id);
+      return streamPlan(vehicle.cameras[job.job]!, number, cut.local ? 'float32' : codec, job);
+    });
+    return {
+      vehicle: vehicle.node,
+      plan: {
+        epoch,
+        policy,
+        cloud: cloud?.node ?? '',
+        streams,
+        makespanMs,
+        lowerBoundMs: lowerBound(cuts, vehicle.cameras.length, uplink),
+        segmentMs: [...vehicle.segmentMs],
+        uplinkBps: vehicle.uplinkBps,
+        jobTimeoutMs: TIMEOUT_FACTOR * makespanMs + TIMEOUT_GRACE_MS,
+      },
+    };
+  });
+}
+
+/**
+ * The cuts of one problem: from the first that may be sent to local-only. With `jpeg`, cut 0 is the camera's
+ * own compressed frame instead of the float32 input: a problem of its own, with a bound of its own.
+ */
+function cutTable(
+  vehicle: PlannedVehicle,
+  cloud: PlannedCloud | undefined,
+  keepFramesOnBoard: boolean,
+  codec: Codec,
+): Cut[] {
+  const { cuts, segmentMs, node, uplinkBps, jpegBytes } = vehicle;
+  const last = cuts.length - 1;
+  const chunkBytes = chunkBytesFor(uplinkBps);
+  let p1 = 0;
+  return cuts
+    .map(({ id, bytes }, index): Cut => {
+      if (index > 0) p1 += segmentMs[index - 1]!;
+      if (index === last) return { id, p1, bytes: 0, p3: 0, local: true };
+      const sentAs: Codec = index === 0 ? codec : 'float32';
+      const sentBytes = sentAs === 'jpeg' ? Math.max(1, jpegBytes) : bytes;
+      const p3 = cloud?.tailMs(index, sentAs) ?? 0;
+      return { id, p1, bytes: wireBytes(sentBytes, chunkBytes, node), p3, codec: sentAs };
+    })
+    .filter((cut, index) => cut.local || index >= Math.max(keepFramesOnBoard ? 1 : 0, cloud?.firstCut ?? 0));
+}
+
+function choose(policy: PolicyName, cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
+  switch (policy) {
+    case 'lo':
+      return lo(cuts, n, uplink);
+    case 'ro':
+    case 'ro-jpeg':
+      return ro(cuts, n, uplink);
+    case 'jps':
+      return jps(cuts, n, uplink);
+  }
+}
+
+function streamPlan(camera: string, cut: number, codec: Codec, job: JobSchedule): StreamPlan {
+  const { head, uplink, tail, endMs } = job;
+  return {
+    camera,
+    cut,
+    codec,
+    headStartMs: head.startMs,
+    headEndMs: head.endMs,
+    uplinkStartMs: uplink?.startMs ?? head.endMs,
+    uplinkEndMs: uplink?.endMs ?? head.endMs,
+    tailStartMs: tail?.startMs ?? head.endMs,
+    tailEndMs: tail?.endMs ?? head.endMs,
+    endMs,
+  };
+}

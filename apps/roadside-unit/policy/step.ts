@@ -1,0 +1,346 @@
+/**
+ * The heart of the roadside unit, without I/O, clock or chance. It lets nodes in, has them measure one
+ * after another, plans, and leads all vehicles through the rounds of a campaign: everyone captures, and
+ * when the last is ready, everyone goes.
+ */
+import { type Codec, type Hello, PROTOCOL_VERSION, type Profile, type Report, type Round } from '@splitlane/proto';
+import type { PolicyName } from '../config.ts';
+import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
+import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning.ts';
+
+export interface CoordinatorSetup {
+  readonly modelHash?: string | undefined;
+  readonly keepFramesOnBoard: boolean;
+  readonly vehicles: number;
+  readonly campaign: {
+    readonly policies: readonly PolicyName[];
+    readonly warmUpRounds: number;
+    readonly rounds: number;
+    readonly repeat: boolean;
+  };
+}
+
+interface Node {
+  readonly hello: Hello;
+  readonly profile?: Profile;
+  /** The cameras that delivered a frame when they were last asked. */
+  readonly cameras: readonly string[];
+}
+
+interface Seen {
+  readonly tailMs: readonly number[];
+  readonly fixedMs: readonly number[];
+}
+
+interface OpenRound {
+  readonly round: Round;
+  /** Vehicles whose answer is awaited. */
+  readonly waiting: readonly string[];
+  readonly vehicles: readonly string[];
+}
+
+export interface CoordinatorState {
+  readonly setup: CoordinatorSetup;
+  readonly modelHash?: string | undefined;
+  readonly nodes: Readonly<Record<string, Node>>;
+  /** Emulated segment times of each kind of vehicle: vehicles of one kind share one profile. */
+  readonly kinds: Readonly<Record<string, readonly number[]>>;
+  readonly measuring?: string | undefined;
+  readonly begun: boolean;
+  readonly done: boolean;
+  readonly policy: number;
+  /** Rounds done under this policy. */
+  readonly rounds: number;
+  readonly lastRound: number;
+  readonly open?: OpenRound | undefined;
+  readonly epoch: number;
+  /** Something that the plan stands on has changed. */
+  readonly stale: boolean;
+  readonly makespanMs: number;
+  /** What this policy's warm-up rounds saw of tails and results, by cut and codec. */
+  readonly seen: Readonly<Record<string, Seen>>;
+  readonly fixedMs: number;
+}
+
+export interface Step {
+  readonly state: CoordinatorState;
+  readonly effects: readonly CoordinatorEffect[];
+}
+
+const FIRST_FIXED_MS = 3;
+const FIRST_PREPARE_MS = 10;
+const CAPTURE_TIMEOUT_MS = 60_000;
+const ROUND_TIMEOUT_FACTOR = 10;
+
+export function initialState(setup: CoordinatorSetup): CoordinatorState {
+  return {
+    setup,
+    modelHash: setup.modelHash,
+    nodes: {},
+    kinds: {},
+    begun: false,
+    done: false,
+    policy: 0,
+    rounds: 0,
+    lastRound: 0,
+    epoch: 0,
+    stale: true,
+    makespanMs: 0,
+    seen: {},
+    fixedMs: FIRST_FIXED_MS,
+  };
+}
+
+export function step(state: CoordinatorState, event: CoordinatorEvent): Step {
+  const effects: CoordinatorEffect[] = [];
+  const next = proceed(react(state, event, effects), effects);
+  return { state: next, effects };
+}
+
+const vehiclesOf = (state: CoordinatorState): string[] =>
+  Object.keys(state.nodes)
+    .filter((node) => state.nodes[node]!.hello.role === 'vehicle' && state.nodes[node]!.profile)
+    .sort();
+const cloudOf = (state: CoordinatorState): string | undefined =>
+  Object.keys(state.nodes).find((node) => state.nodes[node]!.hello.role === 'cloud' && state.nodes[node]!.profile);
+
+function react(state: CoordinatorState, event: CoordinatorEvent, effects: CoordinatorEffect[]): CoordinatorState {
+  switch (event.kind) {
+    case 'hello':
+      return admit(state, event.node, event.hello, effects);
+    case 'gone':
+      return dismiss(state, event.node, effects);
+    case 'profile':
+      return learnProfile(state, event.node, event.profile, effects);
+    case 'ready': {
+      const { ready, node } = event;
+      const known = state.nodes[node];
+      if (!known || !awaits(state, node, ready.round, 'capture')) return state;
+      const changed = ready.cameras.join() !== known.cameras.join();
+      const nodes = { ...state.nodes, [node]: { ...known, cameras: ready.cameras } };
+      return answered({ ...state, nodes, stale: state.stale || changed }, node);
+    }
+    case 'report':
+      if (!awaits(state, event.node, event.report.round, 'go')) return state;
+      return answered(learnTails(state, event.report), event.node);
+    case 'timeout': {
+      const { open } = state;
+      if (open?.round.round !== event.round || open.round.phase !== event.phase) return state;
+      for (const node of open.waiting)
+        effects.push({ kind: 'fault', fault: 'round-timeout', detail: `${node}: round ${event.round}` });
+      return { ...state, open: { ...open, waiting: [] } };
+    }
+  }
+}
+
+function admit(
+  state: CoordinatorState,
+  node: string,
+  hello: Hello,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  const modelHash = state.modelHash ?? hello.modelHash;
+  const cloud = cloudOf(state);
+  const reason =
+    hello.protocol !== PROTOCOL_VERSION
+      ? `it speaks protocol ${hello.protocol}, this roadside unit ${PROTOCOL_VERSION}`
+      : hello.modelHash !== modelHash
+        ? `its model is ${hello.modelHash.slice(0, 12)}…, the others have ${modelHash.slice(0, 12)}…: give all nodes the same model and card`
+        : hello.role === 'cloud' && cloud !== undefined && cloud !== node
+          ? `cloud worker ${cloud} is there already; only one is supported yet`
+          : hello.role === 'vehicle' && hello.cameras.length === 0
+            ? 'it has no camera'
+            : '';
+  effects.push({ kind: 'verdict', node, accepted: reason === '', reason });
+  if (reason !== '') {
+    effects.push({ kind: 'fault', fault: 'node-refused', detail: `${node}: ${reason}` });
+    return state;
+  }
+  const before = dismiss(state, node, []);
+  // A vehicle that was away takes no part in a round that began without it.
+  return {
+    ...before,
+    modelHash,
+    nodes: { ...before.nodes, [node]: { hello, cameras: hello.cameras } },
+    stale: true,
+  };
+}
+
+function dismiss(state: CoordinatorState, node: string, effects: CoordinatorEffect[]): CoordinatorState {
+  const { [node]: gone, ...nodes } = state.nodes;
+  if (!gone) return state;
+  effects.push({ kind: 'fault', fault: 'node-gone', detail: node });
+  const measuring = state.measuring === node ? undefined : state.measuring;
+  return answered({ ...state, nodes, measuring, stale: true }, node);
+}
+
+function learnProfile(
+  state: CoordinatorState,
+  node: string,
+  profile: Profile,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  const known = state.nodes[node];
+  if (!known || state.measuring !== node) return state;
+  const { vehicleMs } = known.hello;
+  const wholeMs = profile.segmentMs.reduce((sum, ms) => sum + ms, 0);
+  const kind = String(vehicleMs);
+  const kinds =
+    vehicleMs > 0 && wholeMs > 0 && !state.kinds[kind]
+      ? { ...state.kinds, [kind]: profile.segmentMs.map((ms) => (ms * vehicleMs) / wholeMs) }
+      : state.kinds;
+  if (wholeMs <= 0) effects.push({ kind: 'fault', fault: 'profile', detail: `${node}: all times are 0` });
+  const nodes = { ...state.nodes, [node]: { ...known, profile } };
+  return { ...state, nodes, kinds, measuring: undefined, stale: true };
+}
+
+/** Tails and results are taken from warm-up rounds, where the machine is as loaded as it will be. */
+function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
+  if (state.rounds >= state.setup.campaign.warmUpRounds) return state;
+  const seen: Record<string, Seen> = { ...state.seen };
+  for (const { cut, codec, outcome, tailMs, fixedMs } of report.jobs) {
+    if (outcome !== 'cloud') continue;
+    const key = `${cut}/${codec}`;
+    const before = seen[key] ?? { tailMs: [], fixedMs: [] };
+    seen[key] = { tailMs: [...before.tailMs, tailMs], fixedMs: [...before.fixedMs, fixedMs] };
+  }
+  return { ...state, seen };
+}
+
+function awaits(state: CoordinatorState, node: string, round: number, phase: Round['phase']): boolean {
+  const { open } = state;
+  return open?.round.round === round && open.round.phase === phase && open.waiting.includes(node);
+}
+
+function answered(state: CoordinatorState, node: string): CoordinatorState {
+  if (!state.open) return state;
+  const waiting = state.open.waiting.filter((other) => other !== node);
+  return { ...state, open: { ...state.open, waiting } };
+}
+
+/** Does whatever can be done next: measure, plan, go, begin the next round. */
+function proceed(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
+  if (state.done) return state;
+  let next = state;
+  if (!next.open) {
+    next = measureNext(next, effects);
+    if (next.measuring !== undefined || !isComplete(next)) return next;
+    next = { ...next, begun: true };
+  }
+  // With no camera left there is nothing to plan; the next capture asks for them again.
+  if (next.begun && next.stale && vehiclesOf(next).length > 0) next = plan(next, effects);
+  if (!next.open) return openRound(next, effects);
+  if (next.open.waiting.length > 0) return next;
+  if (next.open.round.phase === 'capture') return go(next, effects);
+  return proceed(closeRound(next, effects), effects);
+}
+
+function measureNext(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
+  if (state.measuring !== undefined) return state;
+  const node = Object.keys(state.nodes)
+    .sort()
+    .find((name) => !state.nodes[name]!.profile);
+  if (node === undefined) return state;
+  effects.push({ kind: 'measure', node });
+  return { ...state, measuring: node };
+}
+
+/** The campaign begins with all vehicles and a cloud, and goes on with whoever is there. */
+function isComplete(state: CoordinatorState): boolean {
+  const vehicles = vehiclesOf(state).length;
+  if (state.begun) return vehicles > 0;
+  return vehicles >= state.setup.vehicles && cloudOf(state) !== undefined;
+}
+
+function plan(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
+  const policy = state.setup.campaign.policies[state.policy]!;
+  const cloud = plannedCloud(state);
+  const vehicles = vehiclesOf(state)
+    .map((node) => plannedVehicle(state, node))
+    .filter(({ cameras }) => cameras.length > 0);
+  const epoch = state.epoch + 1;
+  const plans = planVehicles(policy, vehicles, cloud, state.setup.keepFramesOnBoard, epoch);
+  for (const { vehicle, plan: vehiclePlan } of plans)
+    effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
+  const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
+  return { ...state, epoch, stale: false, makespanMs };
+}
+
+function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
+  const { hello, profile, cameras } = state.nodes[node]!;
+  const segmentMs = state.kinds[String(hello.vehicleMs)] ?? profile!.segmentMs;
+  const { cuts, jpegBytes } = profile!;
+  return { node, cameras, uplinkBps: hello.uplinkBps, rttMs: hello.rttMs, segmentMs, cuts, jpegBytes };
+}
+
+function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
+  const node = cloudOf(state);
+  if (node === undefined) return undefined;
+  const { hello, profile } = state.nodes[node]!;
+  const aloneMs = (cut: number, codec: Codec): number =>
+    profile!.segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0) + (codec === 'jpeg' ? FIRST_PREPARE_MS : 0);
+  return {
+    node,
+    workers: hello.workers,
+    firstCut: hello.firstCut,
+    tailMs: (cut, codec) => median(state.seen[`${cut}/${codec}`]?.tailMs ?? []) ?? aloneMs(cut, codec),
+    fixedMs: median(Object.values(state.seen).flatMap(({ fixedMs }) => fixedMs)) ?? state.fixedMs,
+  };
+}
+
+function median(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function openRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
+  const { warmUpRounds } = state.setup.campaign;
+  const round: Round = {
+    round: state.lastRound + 1,
+    phase: 'capture',
+    frameIndex: state.rounds,
+    measured: state.rounds >= warmUpRounds,
+  };
+  return ask(state, round, vehiclesOf(state), CAPTURE_TIMEOUT_MS, effects);
+}
+
+function go(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
+  const { round, vehicles } = state.open!;
+  const present = vehicles.filter((node) => state.nodes[node] !== undefined);
+  const afterMs = ROUND_TIMEOUT_FACTOR * state.makespanMs + CAPTURE_TIMEOUT_MS;
+  return ask(state, { ...round, phase: 'go' }, present, afterMs, effects);
+}
+
+function ask(
+  state: CoordinatorState,
+  round: Round,
+  vehicles: readonly string[],
+  afterMs: number,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  for (const vehicle of vehicles) effects.push({ kind: 'round', vehicle, round });
+  effects.push({ kind: 'wake', round: round.round, phase: round.phase, afterMs });
+  return { ...state, lastRound: round.round, open: { round, waiting: vehicles, vehicles } };
+}
+
+function closeRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
+  const { policies, warmUpRounds, rounds, repeat } = state.setup.campaign;
+  const of = warmUpRounds + rounds;
+  const done = state.rounds + 1;
+  const policy = policies[state.policy]!;
+  const predictedMs = (of - done) * state.makespanMs;
+  effects.push({ kind: 'progress', policy, done, of, predictedMs });
+  const closed = { ...state, open: undefined, rounds: done };
+  if (done === warmUpRounds) return { ...closed, stale: true };
+  if (done < of) return closed;
+
+  const last = state.policy === policies.length - 1;
+  if (last && !repeat) {
+    effects.push({ kind: 'campaign-done' });
+    return { ...closed, done: true };
+  }
+  const fixedMs = median(Object.values(state.seen).flatMap((seen) => seen.fixedMs)) ?? state.fixedMs;
+  return { ...closed, policy: last ? 0 : state.policy + 1, rounds: 0, seen: {}, fixedMs, stale: true };
+}

@@ -1,0 +1,86 @@
+/** What can happen to a vehicle node, and what it can do about it, as plain data. Times in ms, own clock. */
+import type { Class, Codec, JobReport, Outcome, Report, Result, Round, VehiclePlan } from '@splitlane/proto';
+
+/** What the network said of a frame. */
+export interface Answer {
+  readonly top: readonly Class[];
+  readonly digest: string;
+}
+
+export type VehicleEvent = { readonly atMs: number } & (
+  | { readonly kind: 'connected' }
+  /** No verdict came: the hello may have been before the roadside unit listened. */
+  | { readonly kind: 'hello-due' }
+  | { readonly kind: 'disconnected'; readonly reason: string }
+  | { readonly kind: 'verdict'; readonly accepted: boolean; readonly reason: string }
+  | { readonly kind: 'measure-asked' }
+  | { readonly kind: 'plan'; readonly plan: VehiclePlan }
+  | { readonly kind: 'round'; readonly round: Round }
+  | {
+      readonly kind: 'captured';
+      readonly round: number;
+      readonly frames: readonly { readonly frame: number; readonly camera: string }[];
+    }
+  | { readonly kind: 'run-done'; readonly frame: number; readonly overrun: boolean; readonly answer?: Answer }
+  | { readonly kind: 'run-failed'; readonly frame: number; readonly reason: string }
+  | { readonly kind: 'sent'; readonly frame: number; readonly endMs: number }
+  | { readonly kind: 'send-failed'; readonly frame: number; readonly reason: string }
+  | { readonly kind: 'result'; readonly result: Result }
+  | { readonly kind: 'cloud-lost'; readonly cloud: string }
+  | { readonly kind: 'timeout'; readonly frame: number }
+);
+
+export type VehicleEffect =
+  /** Say hello, and tell when it is due again. */
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'measure' }
+  /** Take a frame from every camera and prepare it. */
+  | { readonly kind: 'capture'; readonly round: Round }
+  | { readonly kind: 'ready'; readonly round: number; readonly cameras: readonly string[] }
+  /** Run the segments between two cuts, for as long as the emulated vehicle would take if it says so. */
+  | {
+      readonly kind: 'run';
+      readonly frame: number;
+      readonly from: number;
+      readonly to: number;
+      readonly stage: 'head' | 'local';
+      readonly emulatedMs?: number;
+    }
+  | {
+      readonly kind: 'send';
+      readonly frame: number;
+      readonly camera: string;
+      readonly epoch: number;
+      readonly cut: number;
+      readonly codec: Codec;
+    }
+  | { readonly kind: 'stop-send'; readonly frame: number }
+  /** Tell of a timeout of this frame when `afterMs` have passed. */
+  | { readonly kind: 'wake'; readonly frame: number; readonly afterMs: number }
+  /** A frame has ended: once and only once for each. */
+  | {
+      readonly kind: 'finish';
+      readonly frame: number;
+      readonly camera: string;
+      readonly outcome: Outcome;
+      readonly answer?: Answer;
+      /** Why the frame did not go the planned way. */
+      readonly reason?: string;
+    }
+  | { readonly kind: 'round-done'; readonly summary: RoundSummary; readonly report: Report }
+  | { readonly kind: 'fault'; readonly fault: string; readonly detail: string }
+  /** The roadside unit does not want this node. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export interface RoundSummary {
+  readonly round: number;
+  readonly epoch: number;
+  readonly policy: string;
+  readonly measured: boolean;
+  readonly startMs: number;
+  readonly makespanMs: number;
+  readonly predictedMs: number;
+  readonly lowerBoundMs: number;
+}
+
+export type { JobReport };

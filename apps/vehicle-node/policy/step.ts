@@ -1,0 +1,361 @@
+/**
+ * The heart of a vehicle node, without I/O, clock or chance: `step(state, event)` gives the next state and
+ * the effects. A round's jobs go through three places, the processor, the uplink and the cloud, each in
+ * the plan's order; what cannot be finished in the cloud is finished here, so that every captured frame
+ * ends in exactly one `finish`.
+ */
+import type { Codec, Outcome, Round, VehiclePlan } from '@splitlane/proto';
+import type { Answer, VehicleEffect, VehicleEvent } from './events.ts';
+
+export interface VehicleSetup {
+  /** Number of the local-only cut: so many segments has the network. */
+  readonly lastCut: number;
+  /** Runs take the time of the plan's profile, not their own. */
+  readonly emulated: boolean;
+}
+
+type Stage =
+  | 'waiting' // for the processor, with its head to run
+  | 'running' // its head, or the whole network of a local job
+  | 'to-send'
+  | 'sending'
+  | 'in-cloud'
+  | 'to-finish' // here, because the cloud will not
+  | 'finishing'
+  | 'done';
+
+interface Job {
+  readonly frame: number;
+  readonly camera: string;
+  readonly cut: number;
+  readonly codec: Codec;
+  readonly stage: Stage;
+  /** The cut that its tensor stands at. */
+  readonly at: number;
+  readonly sentMs?: number;
+  readonly reason?: string;
+  readonly outcome?: Outcome;
+  readonly tailMs?: number;
+  readonly fixedMs?: number;
+}
+
+interface RunningRound {
+  readonly round: Round;
+  readonly plan: VehiclePlan | undefined;
+  readonly startMs: number;
+  /** The cloud was lost in this round: its jobs stay here even if another worker comes. */
+  readonly alone: boolean;
+  /** In the plan's order. */
+  readonly jobs: readonly Job[];
+}
+
+export interface VehicleState {
+  readonly setup: VehicleSetup;
+  readonly connected: boolean;
+  readonly accepted: boolean;
+  readonly plan?: VehiclePlan | undefined;
+  readonly lostCloud?: string | undefined;
+  /** A round that was asked for, and its frames once they are captured. */
+  readonly next?:
+    | {
+        readonly round: Round;
+        readonly go: boolean;
+        readonly frames?: readonly { readonly frame: number; readonly camera: string }[];
+      }
+    | undefined;
+  readonly running?: RunningRound | undefined;
+}
+
+export interface Step {
+  readonly state: VehicleState;
+  readonly effects: readonly VehicleEffect[];
+}
+
+const NO_CLOUD = 'no cloud worker is there';
+
+export function initialState(setup: VehicleSetup): VehicleState {
+  return { setup, connected: false, accepted: false };
+}
+
+export function step(state: VehicleState, event: VehicleEvent): Step {
+  const effects: VehicleEffect[] = [];
+  let next = react(state, event, effects);
+  next = begin(next, event.atMs);
+  next = advance(next, effects);
+  next = conclude(next, event.atMs, effects);
+  return { state: next, effects };
+}
+
+function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[]): VehicleState {
+  switch (event.kind) {
+    case 'connected':
+      effects.push({ kind: 'hello' });
+      return { ...state, connected: true, plan: undefined, lostCloud: undefined };
+    case 'hello-due':
+      if (state.connected && !state.accepted) effects.push({ kind: 'hello' });
+      return state;
+    case 'disconnected':
+      return withoutCloud({ ...state, connected: false, accepted: false }, event.reason, effects);
+    case 'verdict':
+      if (!event.accepted) effects.push({ kind: 'refused', reason: event.reason });
+      return { ...state, accepted: event.accepted };
+    case 'measure-asked':
+      effects.push({ kind: 'measure' });
+      return state;
+    case 'plan':
+      return takePlan(state, event.plan, effects);
+    case 'round':
+      return takeRound(state, event.round, effects);
+    case 'captured': {
+      if (state.next?.round.round !== event.round) return dropFrames(state, event.frames, effects);
+      const cameras = event.frames.map(({ camera }) => camera);
+      effects.push({ kind: 'ready', round: event.round, cameras });
+      return { ...state, next: { ...state.next, frames: event.frames } };
+    }
+    case 'run-done':
+      if (event.overrun)
+        effects.push({
+          kind: 'fault',
+          fault: 'overrun',
+          detail: `frame ${event.frame} took longer than emulated`,
+        });
+      return withJob(state, event.frame, (job) => {
+        if (event.answer) return finish(job, localOutcome(event.answer, job), effects);
+        return job.stage === 'running' ? { ...job, at: job.cut, stage: 'to-send' } : job;
+      });
+    case 'run-failed':
+      effects.push({ kind: 'fault', fault: 'inference', detail: event.reason });
+      return withJob(state, event.frame, (job) =>
+        finish(job, { outcome: 'dropped', reason: `inference failed: ${event.reason}` }, effects),
+      );
+    case 'sent':
+      return withJob(state, event.frame, (job) =>
+        job.stage === 'sending' ? { ...job, stage: 'in-cloud', sentMs: event.endMs } : job,
+      );
+    case 'send-failed':
+      return withJob(state, event.frame, (job) =>
+        job.stage === 'sending' ? { ...job, stage: 'to-finish', reason: event.reason } : job,
+      );
+    case 'result':
+      return takeResult(state, event, effects);
+    case 'cloud-lost':
+      if (state.running?.plan?.cloud !== event.cloud && state.plan?.cloud !== event.cloud) return state;
+      return withoutCloud(
+        { ...state, lostCloud: event.cloud },
+        `cloud worker ${event.cloud} was lost`,
+        effects,
+      );
+    case 'timeout':
+      return withJob(state, event.frame, (job) => {
+        if (job.stage === 'sending') effects.push({ kind: 'stop-send', frame: job.frame });
+        return job.stage === 'sending' || job.stage === 'in-cloud'
+          ? { ...job, stage: 'to-finish', reason: 'no result in time' }
+          : job;
+      });
+  }
+}
+
+function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect[]): VehicleState {
+  const { lastCut } = state.setup;
+  const epoch = state.plan?.epoch ?? 0;
+  const wrong =
+    plan.epoch <= epoch
+      ? `epoch ${plan.epoch} is not after ${epoch}`
+      : plan.segmentMs.length !== lastCut
+        ? `${plan.segmentMs.length} segments where the model has ${lastCut}`
+        : undefined;
+  if (wrong) {
+    effects.push({ kind: 'fault', fault: 'plan-refused', detail: wrong });
+    return state;
+  }
+  const back = plan.cloud !== '' ? undefined : state.lostCloud;
+  return { ...state, plan, lostCloud: back };
+}
+
+function takeRound(state: VehicleState, round: Round, effects: VehicleEffect[]): VehicleState {
+  if (round.phase === 'go')
+    return state.next?.round.round === round.round ? { ...state, next: { ...state.next, go: true } } : state;
+  const cleared = state.next?.frames ? dropFrames(state, state.next.frames, effects) : state;
+  effects.push({ kind: 'capture', round });
+  return { ...cleared, next: { round, go: false } };
+}
+
+function dropFrames(
+  state: VehicleState,
+  frames: readonly { readonly frame: number; readonly camera: string }[],
+  effects: VehicleEffect[],
+): VehicleState {
+  for (const { frame, camera } of frames)
+    effects.push({
+      kind: 'finish',
+      frame,
+      camera,
+      outcome: 'dropped',
+      reason: 'a newer round was asked for',
+    });
+  return state;
+}
+
+function takeResult(
+  state: VehicleState,
+  event: VehicleEvent & { kind: 'result' },
+  effects: VehicleEffect[],
+): VehicleState {
+  const { result } = event;
+  const job = state.running?.jobs.find(({ frame }) => frame === result.frame);
+  const awaited = job?.stage === 'in-cloud' || job?.stage === 'sending';
+  if (!awaited || result.epoch !== state.running?.plan?.epoch) {
+    effects.push({
+      kind: 'fault',
+      fault: 'result-ignored',
+      detail: `frame ${result.frame}: nobody waits for it`,
+    });
+    return state;
+  }
+  return withJob(state, result.frame, (waiting) => {
+    const fixedMs = event.atMs - (waiting.sentMs ?? event.atMs) - result.queueMs - result.tailMs;
+    const measured = { ...waiting, tailMs: result.tailMs, fixedMs: Math.max(0, fixedMs) };
+    const answer = { top: result.top, digest: result.digest };
+    return finish(measured, { outcome: 'cloud', answer }, effects);
+  });
+}
+
+/** What was to go through the cloud is finished here, from the cut that it has reached. */
+function withoutCloud(state: VehicleState, reason: string, effects: VehicleEffect[]): VehicleState {
+  if (!state.running) return state;
+  const jobs = state.running.jobs.map((job): Job => {
+    if (job.stage === 'sending') effects.push({ kind: 'stop-send', frame: job.frame });
+    if (job.stage === 'sending' || job.stage === 'in-cloud' || job.stage === 'to-send')
+      return { ...job, stage: 'to-finish', reason };
+    return job;
+  });
+  return { ...state, running: { ...state.running, alone: true, jobs } };
+}
+
+/** Starts the captured round when it is told to, or when nobody is there to tell. */
+function begin(state: VehicleState, atMs: number): VehicleState {
+  const { next, plan, setup } = state;
+  if (state.running || !next?.frames || !(next.go || !state.connected)) return state;
+  const order = plan?.streams.map(({ camera }) => camera) ?? [];
+  const place = (camera: string): number => (order.indexOf(camera) + order.length + 1) % (order.length + 1);
+  const jobs = next.frames
+    .toSorted((a, b) => place(a.camera) - place(b.camera))
+    .map(({ frame, camera }): Job => {
+      const stream = plan?.streams.find((planned) => planned.camera === camera);
+      const cut = stream?.cut ?? setup.lastCut;
+      const codec = stream?.codec ?? 'float32';
+      const left = plan?.cloud === '' && plan.policy !== 'lo' ? { reason: NO_CLOUD } : {};
+      return { frame, camera, cut, codec, stage: 'waiting', at: 0, ...left };
+    });
+  return {
+    ...state,
+    next: undefined,
+    running: { round: next.round, plan, startMs: atMs, alone: !state.connected, jobs },
+  };
+}
+
+/** Gives the processor and the uplink their next job. */
+function advance(state: VehicleState, effects: VehicleEffect[]): VehicleState {
+  const { running, setup } = state;
+  if (!running) return state;
+  const plan = running.plan;
+  const cloudIsThere =
+    !running.alone && plan !== undefined && plan.cloud !== '' && plan.cloud !== state.lostCloud;
+  const jobs = [...running.jobs];
+  const busy = (...stages: Stage[]): boolean => jobs.some(({ stage }) => stages.includes(stage));
+  const emulated = (from: number, to: number): { emulatedMs?: number } =>
+    setup.emulated && plan
+      ? { emulatedMs: plan.segmentMs.slice(from, to).reduce((sum, ms) => sum + ms, 0) }
+      : {};
+  const run = (job: Job, from: number, to: number, stage: 'head' | 'local'): void => {
+    effects.push({ kind: 'run', frame: job.frame, from, to, stage, ...emulated(from, to) });
+  };
+
+  jobs.forEach((job, index) => {
+    if (job.stage !== 'waiting' || busy('running', 'finishing')) return;
+    if (!cloudIsThere && job.cut < setup.lastCut) {
+      const reason = job.reason ?? NO_CLOUD;
+      jobs[index] = { ...job, stage: 'running', cut: setup.lastCut, reason };
+      run(job, 0, setup.lastCut, 'local');
+    } else if (job.cut === 0) {
+      jobs[index] = { ...job, stage: 'to-send' };
+    } else {
+      jobs[index] = { ...job, stage: 'running' };
+      run(job, 0, job.cut, 'head');
+    }
+  });
+  jobs.forEach((job, index) => {
+    if (job.stage !== 'to-send') return;
+    if (!cloudIsThere || !plan) {
+      jobs[index] = { ...job, stage: 'to-finish', reason: job.reason ?? NO_CLOUD };
+    } else if (!busy('sending')) {
+      jobs[index] = { ...job, stage: 'sending' };
+      const { frame, camera, cut, codec } = job;
+      effects.push({ kind: 'send', frame, camera, epoch: plan.epoch, cut, codec });
+      effects.push({ kind: 'wake', frame, afterMs: plan.jobTimeoutMs });
+    }
+  });
+  jobs.forEach((job, index) => {
+    if (job.stage !== 'to-finish' || busy('running', 'finishing')) return;
+    jobs[index] = { ...job, stage: 'finishing' };
+    run(job, job.at, setup.lastCut, 'local');
+  });
+  return { ...state, running: { ...running, jobs } };
+}
+
+/** Ends the round when its last job has ended. */
+function conclude(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
+  const { running } = state;
+  if (!running || running.jobs.some(({ stage }) => stage !== 'done')) return state;
+  const { round, plan, startMs } = running;
+  const makespanMs = atMs - startMs;
+  effects.push({
+    kind: 'round-done',
+    summary: {
+      round: round.round,
+      epoch: plan?.epoch ?? 0,
+      policy: plan?.policy ?? 'lo',
+      measured: round.measured,
+      startMs,
+      makespanMs,
+      predictedMs: plan?.makespanMs ?? 0,
+      lowerBoundMs: plan?.lowerBoundMs ?? 0,
+    },
+    report: {
+      round: round.round,
+      makespanMs,
+      uplinkBps: plan?.uplinkBps ?? 0,
+      jobs: running.jobs.map(({ camera, cut, codec, outcome, tailMs = 0, fixedMs = 0 }) => ({
+        camera,
+        cut,
+        codec,
+        outcome: outcome!,
+        tailMs,
+        fixedMs,
+      })),
+    },
+  });
+  return { ...state, running: undefined };
+}
+
+function withJob(state: VehicleState, frame: number, change: (job: Job) => Job): VehicleState {
+  if (!state.running) return state;
+  const jobs = state.running.jobs.map((job) => (job.frame === frame ? change(job) : job));
+  return { ...state, running: { ...state.running, jobs } };
+}
+
+interface Ending {
+  readonly outcome: Outcome;
+  readonly answer?: Answer;
+  readonly reason?: string;
+}
+
+function localOutcome(answer: Answer, job: Job): Ending {
+  return { outcome: 'local', answer, ...(job.reason === undefined ? {} : { reason: job.reason }) };
+}
+
+function finish(job: Job, ending: Ending, effects: VehicleEffect[]): Job {
+  if (job.stage === 'done') return job;
+  effects.push({ kind: 'finish', frame: job.frame, camera: job.camera, ...ending });
+  return { ...job, stage: 'done', outcome: ending.outcome };
+}

@@ -1,0 +1,292 @@
+/** A vehicle node: wires cameras, inference, uplink and log to its `policy/step`, and does what it says. */
+import { createHash } from 'node:crypto';
+import type { Clock, Timer } from '@splitlane/clock';
+import { InferenceThread, type PreparedModel, prepareModel } from '@splitlane/dnn';
+import { NodeLog, StepRunner } from '@splitlane/journal';
+import { ClockSync, Link, Session, sendTensor, type Transfer } from '@splitlane/net';
+import { PROTOCOL_VERSION, RefusedError, type Round } from '@splitlane/proto';
+import type { VehicleConfig } from './config.ts';
+import { type Camera, CameraError, type Frame, openCamera } from './io/camera.ts';
+import type { VehicleEffect, VehicleEvent } from './policy/events.ts';
+import { initialState, step, type VehicleState } from './policy/step.ts';
+
+const HELLO_AGAIN_MS = 2000;
+const MEASURE_REPETITIONS = 15;
+const MEASURE_GAP_MS = 30;
+
+/** What of a frame is kept until it has ended. */
+interface Held {
+  readonly camera: string;
+  readonly jpeg: Buffer;
+  /** The tensor at the cut that the job has reached. */
+  tensor: Float32Array<ArrayBuffer>;
+}
+
+export class VehicleNode {
+  readonly #config: VehicleConfig;
+  readonly #clock: Clock;
+  readonly #onEnd: (error: Error) => void;
+  readonly #log: NodeLog;
+  readonly #held = new Map<number, Held>();
+  readonly #transfers = new Map<number, Transfer>();
+  readonly #wakers = new Map<number, Timer>();
+  #model!: PreparedModel;
+  #cameras: Camera[] = [];
+  #thread!: InferenceThread;
+  #session!: Session;
+  #link: Link | undefined;
+  #clockSync: ClockSync | undefined;
+  #steps!: StepRunner<VehicleState, VehicleEvent, VehicleEffect>;
+  #lastFrame = 0;
+  #stopping = false;
+
+  /** @param onEnd told when the node cannot go on: it was refused, or its log cannot be written. */
+  constructor(config: VehicleConfig, clock: Clock, onEnd: (error: Error) => void) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#onEnd = onEnd;
+    this.#log = new NodeLog({ folder: config.log, node: config.node, clock, onFailure: onEnd });
+  }
+
+  /** Loads the model, opens the cameras and the log, and begins to connect. */
+  async start(softwareVersion: string): Promise<void> {
+    const { node, broker, link, cameras, vehicleMs } = this.#config;
+    this.#model = await prepareModel(this.#config.model);
+    const { hash } = this.#model;
+    await this.#log.start({ role: 'vehicle', softwareVersion, config: this.#config, modelHash: hash });
+    this.#cameras = cameras.map((camera) =>
+      openCamera(camera, this.#model.card, (picture) => this.#log.fault('broken-picture', picture)),
+    );
+    for (const { name, source } of cameras)
+      this.#log.write('stream', { camera: name, source: JSON.stringify(source) });
+    this.#thread = new InferenceThread(this.#model);
+    await this.#thread.ready();
+
+    const initial = initialState({ lastCut: this.#model.segments.length, emulated: vehicleMs !== undefined });
+    this.#steps = new StepRunner(initial, step, {
+      recorder: this.#log,
+      clock: this.#clock,
+      perform: (effect, atMs) => this.#perform(effect, atMs),
+    });
+    this.#session = new Session({
+      host: broker.host,
+      port: broker.port,
+      node,
+      wrap: (socket) => {
+        this.#link = new Link(socket, link, this.#clock);
+        return this.#link;
+      },
+      onConnect: () => this.#steps.take({ kind: 'connected' }),
+      onDisconnect: (reason) => this.#steps.take({ kind: 'disconnected', reason }),
+      onRejected: (reason) => this.#log.fault('message-rejected', reason),
+    });
+    this.#session.start();
+    this.#subscribe();
+    this.#clockSync = new ClockSync(this.#session, node, this.#clock, ({ offsetMs, rttMs }, atMs) =>
+      this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),
+    );
+    this.#clockSync.start();
+  }
+
+  /** Ends all work, says goodbye and closes the log. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#steps?.stop();
+    this.#clockSync?.stop();
+    for (const timer of this.#wakers.values()) timer.cancel();
+    for (const transfer of this.#transfers.values()) transfer.stop();
+    await this.#session?.stop();
+    await this.#thread?.stop();
+    await this.#log.stop();
+  }
+
+  #subscribe(): void {
+    const { node } = this.#config;
+    const session = this.#session;
+    session.subscribe('verdict', node, (verdict) => this.#steps.take({ kind: 'verdict', ...verdict }));
+    session.subscribe('measure', node, () => this.#steps.take({ kind: 'measure-asked' }));
+    session.subscribe('plan', node, (plan) => this.#steps.take({ kind: 'plan', plan }));
+    session.subscribe('round', node, (round) => this.#steps.take({ kind: 'round', round }));
+    session.subscribe('result', node, (result) => this.#steps.take({ kind: 'result', result }));
+    session.subscribe('presence', '+', ({ online }, other) => {
+      if (!online && other !== node) this.#steps.take({ kind: 'cloud-lost', cloud: other });
+    });
+  }
+
+  #perform(effect: VehicleEffect, atMs: number): void {
+    const { node } = this.#config;
+    switch (effect.kind) {
+      case 'hello':
+        return this.#hello();
+      case 'measure':
+        return void this.#measure();
+      case 'capture':
+        return void this.#capture(effect.round);
+      case 'ready':
+        this.#session.publish('ready', node, { round: effect.round, cameras: [...effect.cameras] });
+        return;
+      case 'run':
+        return void this.#run(effect);
+      case 'send':
+        return this.#send(effect);
+      case 'stop-send':
+        return this.#transfers.get(effect.frame)?.stop();
+      case 'wake': {
+        const { frame, afterMs } = effect;
+        this.#wakers.set(
+          frame,
+          this.#clock.after(afterMs, () => this.#steps.take({ kind: 'timeout', frame })),
+        );
+        return;
+      }
+      case 'finish': {
+        const { frame, outcome, answer, reason = null } = effect;
+        this.#wakers.get(frame)?.cancel();
+        this.#wakers.delete(frame);
+        this.#held.delete(frame);
+        const digest = answer?.digest ?? null;
+        const top = answer ? JSON.stringify(answer.top) : null;
+        this.#log.write('result', { frame, outcome, reason, digest, top, end_ms: atMs });
+        return;
+      }
+      case 'round-done': {
+        const { round, epoch, policy, measured, startMs, makespanMs, predictedMs, lowerBoundMs } =
+          effect.summary;
+        this.#log.write('round', {
+          round,
+          epoch,
+          policy,
+          measured: measured ? 1 : 0,
+          start_ms: startMs,
+          makespan_ms: makespanMs,
+          predicted_ms: predictedMs,
+          lower_bound_ms: lowerBoundMs,
+        });
+        this.#session.publish('report', node, effect.report);
+        return;
+      }
+      case 'fault':
+        return this.#log.fault(effect.fault, effect.detail);
+      case 'refused':
+        return this.#onEnd(new RefusedError(`${node}: refused by the roadside unit: ${effect.reason}`));
+    }
+  }
+
+  #hello(): void {
+    const { node, link, vehicleMs = 0 } = this.#config;
+    this.#session.publish('hello', node, {
+      protocol: PROTOCOL_VERSION,
+      role: 'vehicle',
+      modelHash: this.#model.hash,
+      cameras: this.#cameras.map(({ name }) => name),
+      vehicleMs,
+      uplinkBps: link.uplinkBps,
+      rttMs: link.rttMs,
+      workers: 0,
+      firstCut: 0,
+    });
+    this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+  }
+
+  async #measure(): Promise<void> {
+    const segmentMs = await this.#thread.measure(MEASURE_REPETITIONS, MEASURE_GAP_MS);
+    const sizes: number[] = [];
+    for (const camera of this.#cameras) {
+      try {
+        sizes.push((await camera.capture(0)).jpeg.length);
+      } catch (error) {
+        if (!(error instanceof CameraError)) throw error;
+        this.#log.fault('camera', error.message);
+      }
+    }
+    const jpegBytes = sizes.sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
+    const profile = { segmentMs: [...segmentMs], cuts: [...this.#model.cuts], jpegBytes };
+    const at_ms = this.#clock.now();
+    this.#log.write('profile', { at_ms, node: this.#config.node, profile: JSON.stringify(profile) });
+    this.#session.publish('profile', this.#config.node, profile);
+  }
+
+  async #capture(round: Round): Promise<void> {
+    const captured = await Promise.all(
+      this.#cameras.map(async (camera): Promise<{ camera: string; frame: number } | undefined> => {
+        const startMs = this.#clock.now();
+        let taken: Frame;
+        try {
+          taken = await camera.capture(round.frameIndex);
+        } catch (error) {
+          if (!(error instanceof CameraError)) throw error;
+          this.#log.fault('camera', error.message);
+          return undefined;
+        }
+        const frame = ++this.#lastFrame;
+        this.#held.set(frame, { camera: camera.name, jpeg: taken.jpeg, tensor: taken.tensor });
+        const captured_ms = this.#clock.now();
+        this.#log.write('frame', {
+          frame,
+          round: round.round,
+          frame_index: round.frameIndex,
+          camera: camera.name,
+          measured: round.measured ? 1 : 0,
+          captured_ms,
+          jpeg_bytes: taken.jpeg.length,
+          jpeg_digest: createHash('sha256').update(taken.jpeg).digest('hex').slice(0, 32),
+        });
+        this.#span(frame, 'prepare', startMs, captured_ms);
+        return { camera: camera.name, frame };
+      }),
+    );
+    this.#log.warm();
+    this.#steps.take({
+      kind: 'captured',
+      round: round.round,
+      frames: captured.filter((taken) => taken !== undefined),
+    });
+  }
+
+  async #run(effect: VehicleEffect & { kind: 'run' }): Promise<void> {
+    const { frame, from, to, stage, emulatedMs } = effect;
+    const held = this.#held.get(frame)!;
+    try {
+      const input = { kind: 'float32' as const, data: held.tensor };
+      // The tensor at cut 0 stays here: should the inference fail, the frame itself is not lost with it.
+      const reply = await this.#thread.run(
+        { from, to, input, ...(emulatedMs === undefined ? {} : { emulatedMs }) },
+        true,
+      );
+      this.#span(frame, stage, reply.startMs, reply.endMs);
+      if (reply.tensor) held.tensor = reply.tensor;
+      const { overrun, answer } = reply;
+      this.#steps.take({ kind: 'run-done', frame, overrun, ...(answer ? { answer } : {}) });
+    } catch (error) {
+      this.#steps.take({ kind: 'run-failed', frame, reason: (error as Error).message });
+    }
+  }
+
+  #send(effect: VehicleEffect & { kind: 'send' }): void {
+    const { frame, camera, epoch, cut, codec } = effect;
+    const { node, link } = this.#config;
+    const held = this.#held.get(frame)!;
+    const { buffer, byteOffset, byteLength } = held.tensor;
+    const data = codec === 'jpeg' ? held.jpeg : new Uint8Array(buffer, byteOffset, byteLength);
+    const header = { frame, epoch, camera, cut, codec, dims: [...this.#model.cuts[cut]!.dims] };
+    const options = { uplinkBps: link.uplinkBps, now: () => this.#clock.now() };
+    const transfer = sendTensor(this.#session, this.#link!, node, header, data, options);
+    this.#transfers.set(frame, transfer);
+    transfer.done
+      .then(
+        ({ startMs, endMs, wireBytes }) => {
+          this.#span(frame, 'uplink', startMs, endMs);
+          const sample = { at_ms: endMs, frame, wire_bytes: wireBytes, wire_ms: endMs - startMs };
+          this.#log.write('link_sample', sample);
+          this.#steps.take({ kind: 'sent', frame, endMs });
+        },
+        (error: Error) => this.#steps.take({ kind: 'send-failed', frame, reason: error.message }),
+      )
+      .finally(() => this.#transfers.delete(frame));
+  }
+
+  #span(frame: number, stage: string, start_ms: number, end_ms: number): void {
+    this.#log.write('span', { vehicle: this.#config.node, frame, stage, start_ms, end_ms });
+  }
+}

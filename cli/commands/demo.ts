@@ -1,0 +1,54 @@
+import path from 'node:path';
+import { systemClock } from '@splitlane/clock';
+import { Command } from 'commander';
+import { type DemoWords, parseDemo } from '../demo/options.ts';
+import { Interrupted, runDemo } from '../demo/run-demo.ts';
+import { summaryTable } from '../demo/summary-table.ts';
+import { NodeFailure } from '../demo/supervisor.ts';
+import { USER_FAULT } from '../exit-codes.ts';
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('run a roadside unit, a cloud worker and vehicles here, live, and compare the policies')
+    .option('--vehicles <n>', 'vehicles, a process each', '2')
+    .option('--cameras <n>', 'cameras of each vehicle', '4')
+    .option('--rounds <n>', 'measured rounds of each policy', '10')
+    .option('--model <model>', 'alexnet, vgg16, or an ONNX file', 'alexnet')
+    .option('--frames <dir>', 'pictures instead of the drawn road; sub-folders: one for each vehicle')
+    .option('--link <rate>', 'uplink of each vehicle: cat1, 3g, 4g, wifi, or a rate in Mbit/s', 'wifi')
+    .option('--rtt <ms>', 'round-trip time that is added to each link', '0')
+    .option('--vehicle-ms <t,…>', 'time that a vehicle takes for the whole model; several in turn', '400')
+    .option('--policy <names>', 'policies, separated by commas: lo, ro, ro-jpeg, jps (default: all)')
+    .option('--keep-frames-on-board', 'frames may not leave the vehicle, compressed or not')
+    .option('--log <dir>', "the run's own folder, absent or empty (default: a new one in runs/)")
+    .option('--json', 'the result as one JSON object on stdout')
+    .option('--keep-running', 'begin again with the first policy after the last, until Ctrl-C')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  splitlane demo
+  splitlane demo --link 4g --rtt 40 --policy lo,jps
+  splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json`,
+    )
+    .action(async (words: DemoWords) => {
+      const interrupt = new AbortController();
+      // A second Ctrl-C does not wait for anybody: the nodes end with the process that started them.
+      const onSignal = (): void => (interrupt.signal.aborted ? process.exit(USER_FAULT) : interrupt.abort());
+      process.on('SIGINT', onSignal);
+      process.on('SIGTERM', onSignal);
+      const stamp = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
+      const folder = stamp.format(systemClock.wallMs()).replaceAll(':', '-').replace(' ', 'T');
+      const options = parseDemo(words, path.join('runs', folder));
+      try {
+        const summary = await runDemo(options, interrupt.signal);
+        if (options.json) process.stdout.write(`${JSON.stringify({ ...summary, log: options.log }, null, 2)}\n`);
+        else process.stdout.write(`${summaryTable(summary)}log: ${options.log}\n`);
+        process.exit(0);
+      } catch (error) {
+        if (!(error instanceof NodeFailure || error instanceof Interrupted)) throw error;
+        process.stderr.write(`splitlane: ${error.message}\n`);
+        process.exit(error instanceof NodeFailure ? error.exitCode : USER_FAULT);
+      }
+    });
+}

@@ -1,0 +1,143 @@
+/** The options of the main job, from the words of the command line to what they mean. */
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { PolicyName } from '@splitlane/roadside-unit';
+import { listPictures } from '@splitlane/vehicle-node';
+import { UsageError } from '../exit-codes.ts';
+
+/** Rates in Mbit/s, as in the literature (DADS, INFOCOM 2019). */
+export const LINKS: Readonly<Record<string, number>> = { cat1: 0.13, '3g': 1.1, '4g': 5.85, wifi: 18.88 };
+
+/** Seed of the drawn road: the same frames in every run. */
+const SCENE_SEED = 7;
+
+/** What commander hands over. */
+export interface DemoWords {
+  readonly vehicles: string;
+  readonly cameras: string;
+  readonly rounds: string;
+  readonly model: string;
+  readonly frames?: string;
+  readonly link: string;
+  readonly rtt: string;
+  readonly vehicleMs: string;
+  readonly policy?: string;
+  readonly keepFramesOnBoard?: boolean;
+  readonly log?: string;
+  readonly json?: boolean;
+  readonly keepRunning?: boolean;
+}
+
+export interface DemoOptions {
+  readonly vehicles: number;
+  readonly cameras: number;
+  readonly rounds: number;
+  readonly model: string;
+  readonly framesDirs: readonly string[];
+  readonly uplinkBps: number;
+  readonly rttMs: number;
+  readonly vehicleMs: readonly number[];
+  readonly policies: readonly PolicyName[];
+  readonly keepFramesOnBoard: boolean;
+  readonly log: string;
+  readonly json: boolean;
+  readonly keepRunning: boolean;
+  readonly sceneSeed: number;
+}
+
+const MAX_VEHICLES = 64;
+const MAX_CAMERAS = 64;
+const MAX_MS = 3_600_000;
+
+/** @throws UsageError that names the option, what it was, and what it may be. */
+export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
+  const keepFramesOnBoard = words.keepFramesOnBoard === true;
+  return {
+    vehicles: whole('--vehicles', words.vehicles, MAX_VEHICLES),
+    cameras: whole('--cameras', words.cameras, MAX_CAMERAS),
+    rounds: whole('--rounds', words.rounds, 1_000_000),
+    model: words.model,
+    framesDirs: words.frames === undefined ? [] : framesDirs(words.frames),
+    uplinkBps: linkBps(words.link),
+    rttMs: milliseconds('--rtt', words.rtt, 0),
+    vehicleMs: words.vehicleMs.split(',').map((word) => milliseconds('--vehicle-ms', word, Number.MIN_VALUE)),
+    policies: policies(words.policy, keepFramesOnBoard),
+    keepFramesOnBoard,
+    log: path.resolve(words.log ?? defaultLog),
+    json: words.json === true,
+    keepRunning: words.keepRunning === true,
+    sceneSeed: SCENE_SEED,
+  };
+}
+
+/** Makes the run's own folder. @throws UsageError where it holds something or cannot be written. */
+export function makeLogFolder(folder: string): void {
+  const existing = existsSync(folder) ? statSync(folder) : undefined;
+  if (existing && !existing.isDirectory()) throw new UsageError(`--log ${folder}: this is a file, not a folder`);
+  try {
+    if (existing && readdirSync(folder).length > 0)
+      throw new UsageError(`--log ${folder}: the folder is not empty; name one that is absent or empty`);
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--log ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function whole(option: string, word: string, most: number): number {
+  const value = Number(word);
+  if (word.trim() === '' || !Number.isInteger(value) || value < 1 || value > most)
+    throw new UsageError(`${option} ${word}: must be a whole number from 1 to ${most}`);
+  return value;
+}
+
+function milliseconds(option: string, word: string, least: number): number {
+  const value = Number(word);
+  if (word.trim() === '' || !(value >= least) || value > MAX_MS)
+    throw new UsageError(`${option} ${word}: must be a time in ms, ${least === 0 ? '0 or more' : 'above 0'}, at most ${MAX_MS}`);
+  return value;
+}
+
+function linkBps(word: string): number {
+  const mbit = LINKS[word] ?? Number(word);
+  if (word.trim() === '' || !(mbit > 0) || !Number.isFinite(mbit) || mbit > 100_000)
+    throw new UsageError(
+      `--link ${word}: must be ${Object.keys(LINKS).join(', ')}, or a rate in Mbit/s above 0 and at most 100000`,
+    );
+  return mbit * 1e6;
+}
+
+function policies(words: string | undefined, keepFramesOnBoard: boolean): PolicyName[] {
+  const sendsFrames: readonly string[] = ['ro', 'ro-jpeg'];
+  const all = PolicyName.options.filter((name) => !keepFramesOnBoard || !sendsFrames.includes(name));
+  if (words === undefined) return all;
+  const named = words.split(',').map((word) => {
+    const policy = PolicyName.safeParse(word.trim());
+    if (!policy.success)
+      throw new UsageError(`--policy ${word}: there is no such policy; there are ${PolicyName.options.join(', ')}`);
+    if (keepFramesOnBoard && sendsFrames.includes(policy.data))
+      throw new UsageError(`--policy ${word}: it sends frames, which --keep-frames-on-board forbids`);
+    return policy.data;
+  });
+  return [...new Set(named)];
+}
+
+/** One folder for all vehicles, or its sub-folders with pictures, one for each vehicle in turn. */
+function framesDirs(folder: string): string[] {
+  if (!existsSync(folder)) throw new UsageError(`--frames ${folder}: there is no such folder`);
+  if (!statSync(folder).isDirectory()) throw new UsageError(`--frames ${folder}: this is a file, not a folder`);
+  const inside = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => path.join(folder, entry.name))
+    .sort();
+  const dirs = inside.filter((dir) => {
+    try {
+      return listPictures(dir).length > 0;
+    } catch {
+      return false;
+    }
+  });
+  if (dirs.length > 0) return dirs;
+  listPictures(folder);
+  return [path.resolve(folder)];
+}

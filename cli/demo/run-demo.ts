@@ -1,0 +1,172 @@
+/** The main job: a roadside unit, a cloud worker and vehicles as processes, one campaign, one table. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type PreparedModel, prepareModel } from '@splitlane/dnn';
+import { answeredFrames, type RunSummary, summarise } from '@splitlane/field-tests';
+import { openRun } from '@splitlane/journal';
+import type { CampaignProgress, RoadsideUnitConfig } from '@splitlane/roadside-unit';
+import type { CloudConfig } from '@splitlane/cloud';
+import { type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
+import { UsageError } from '../exit-codes.ts';
+import { ProgressLine } from '../progress.ts';
+import { type DemoOptions, makeLogFolder } from './options.ts';
+import { referenceDigests } from './reference.ts';
+import { Supervisor } from './supervisor.ts';
+
+const WARM_UP_ROUNDS = 2;
+const CLOUD_THREADS = 2;
+const HOST = '127.0.0.1';
+
+/** The user pressed Ctrl-C before the end. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/**
+ * Runs the demo and returns what its logs say.
+ * @param interrupt aborts it: with `keepRunning` that is its end, otherwise it throws `Interrupted`.
+ */
+export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Promise<RunSummary> {
+  const progress = new ProgressLine();
+  const model = await prepareModel(options.model, {
+    onProgress: (what, fraction) => progress.show(`preparing the model: ${what}`, fraction),
+  });
+  if (options.keepFramesOnBoard && model.cuts.length < 3)
+    throw new UsageError(`--keep-frames-on-board: ${model.name} has no cut between its input and its output`);
+  await checkFrames(options, model);
+  makeLogFolder(options.log);
+  const vehicles = await campaign(options, model, interrupt, progress);
+
+  const logs = openRun(options.log);
+  try {
+    const frames = answeredFrames(logs);
+    const expected = await referenceDigests(model, vehicles, frames, (fraction) =>
+      progress.show('comparing with the whole model', fraction),
+    );
+    progress.clear();
+    return summarise(
+      logs,
+      expected,
+      model.cuts.map(({ id }) => id),
+    );
+  } finally {
+    for (const log of logs) log.close();
+  }
+}
+
+/** Starts all processes, waits for the end of the campaign, and stops them. Returns the vehicles. */
+async function campaign(
+  options: DemoOptions,
+  model: PreparedModel,
+  interrupt: AbortSignal,
+  progress: ProgressLine,
+): Promise<VehicleConfig[]> {
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => {});
+  const supervisor = new Supervisor({
+    onProgress: (told) => {
+      const step = told as CampaignProgress;
+      if (step.kind === 'campaign-done') return ended.resolve();
+      const left = `round ${step.done} of ${step.of}, ${(step.predictedMs / 1000).toFixed(0)} s left`;
+      progress.show(`policy ${step.policy}`, step.done / step.of, left);
+    },
+    onRestart: (node, how) => progress.line(`${node} ended (${how}); it is started again`),
+    onFailure: ended.reject,
+  });
+  const stopNow = (): void => {
+    if (options.keepRunning) ended.resolve();
+    else ended.reject(new Interrupted(`stopped before the end; the log is in ${options.log}`));
+  };
+  interrupt.addEventListener('abort', stopNow);
+  if (interrupt.aborted) stopNow();
+  const unlessEnded = <T>(work: Promise<T>): Promise<T> =>
+    Promise.race([work, ended.promise.then(() => work)]);
+
+  const save = (name: string, config: unknown): string => {
+    const file = path.join(options.log, `${name}.json`);
+    writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
+    return file;
+  };
+  try {
+    progress.show('starting the nodes', 0);
+    const rsu = roadsideUnitConfig(options, model);
+    const port = (await unlessEnded(supervisor.start(rsu.node, 'rsu', save(rsu.node, rsu))))!;
+    progress.show('starting the nodes', 0.3);
+    const cloud = cloudConfig(options, port);
+    const vehicles = vehicleConfigs(options, port);
+    await unlessEnded(
+      Promise.all([
+        supervisor.start(cloud.node, 'cloud', save(cloud.node, cloud)),
+        ...vehicles.map((vehicle) => supervisor.start(vehicle.node, 'vehicle', save(vehicle.node, vehicle))),
+      ]),
+    );
+    progress.show('nodes measure their segments, one after another', 0.6);
+    await ended.promise;
+    return vehicles;
+  } catch (error) {
+    if (!(options.keepRunning && interrupt.aborted)) throw error;
+    return [];
+  } finally {
+    progress.clear();
+    await supervisor.stop();
+  }
+}
+
+function roadsideUnitConfig(options: DemoOptions, model: PreparedModel): RoadsideUnitConfig {
+  return {
+    node: 'roadside-unit',
+    listen: { host: HOST, port: 0 },
+    modelHash: model.hash,
+    keepFramesOnBoard: options.keepFramesOnBoard,
+    vehicles: options.vehicles,
+    campaign: {
+      policies: [...options.policies],
+      warmUpRounds: WARM_UP_ROUNDS,
+      rounds: options.rounds,
+      repeat: options.keepRunning,
+    },
+    log: options.log,
+  };
+}
+
+function cloudConfig(options: DemoOptions, port: number): CloudConfig {
+  return {
+    node: 'cloud-1',
+    broker: { host: HOST, port },
+    model: options.model,
+    workers: CLOUD_THREADS,
+    firstCut: options.keepFramesOnBoard ? 1 : 0,
+    log: options.log,
+  };
+}
+
+function vehicleConfigs(options: DemoOptions, port: number): VehicleConfig[] {
+  return Array.from({ length: options.vehicles }, (_, index) => ({
+    node: `vehicle-${index + 1}`,
+    broker: { host: HOST, port },
+    model: options.model,
+    cameras: cameraConfigs(options, index),
+    link: { uplinkBps: options.uplinkBps, rttMs: options.rttMs },
+    vehicleMs: options.vehicleMs[index % options.vehicleMs.length]!,
+    log: options.log,
+  }));
+}
+
+function cameraConfigs(options: DemoOptions, vehicle: number): CameraConfig[] {
+  const { cameras, framesDirs, sceneSeed } = options;
+  return Array.from({ length: cameras }, (_, camera) => ({
+    name: `camera-${camera + 1}`,
+    source:
+      framesDirs.length > 0
+        ? { kind: 'pictures', folder: framesDirs[vehicle % framesDirs.length]!, first: camera, step: cameras }
+        : { kind: 'scene', seed: sceneSeed + vehicle, camera, cameras },
+  }));
+}
+
+/** @throws CameraError where a folder has no picture that can be read: better now than in the first round. */
+async function checkFrames(options: DemoOptions, model: PreparedModel): Promise<void> {
+  for (const folder of options.framesDirs) {
+    const config: CameraConfig = { name: 'check', source: { kind: 'pictures', folder, first: 0, step: 1 } };
+    await openCamera(config, model.card, () => {}).capture(0);
+  }
+}

@@ -1,0 +1,1 @@
+export { type AnsweredFrame, answeredFrames, type PolicySummary, type RunSummary, summarise } from './summary.ts';

@@ -1,0 +1,184 @@
+/**
+ * What a run's logs say, as one table: the field test and, later, its replay print the same. Nothing is
+ * taken from anywhere but the logs and the whole model's own answers.
+ */
+import type { LogReader, Row } from '@splitlane/journal';
+import { median } from './median.ts';
+
+export interface PolicySummary {
+  readonly name: string;
+  /** Measured rounds, of all vehicles. */
+  readonly rounds: number;
+  /** Medians over vehicles and rounds, in ms. */
+  readonly makespanMs: number;
+  readonly predictedMs: number;
+  readonly lowerBoundMs: number;
+  /** Measured ÷ predicted. */
+  readonly ratio: number;
+  /** How many times faster than that policy; absent where it was not run. */
+  readonly speedUp: { readonly lo?: number; readonly ro?: number; readonly 'ro-jpeg'?: number };
+  /** Part of the rounds' time in which the uplink was sending. */
+  readonly uplinkShare: number;
+  /** The cuts that its frames took, by name, the most frequent first. */
+  readonly cuts: readonly string[];
+}
+
+export interface RunSummary {
+  readonly policies: readonly PolicySummary[];
+  /** Frames that were captured, those of warm-up rounds included. */
+  readonly jobs: number;
+  /** Results whose every bit equals the whole model's. */
+  readonly identical: number;
+  /** Frames that were to go through the cloud, and were finished by their vehicle. */
+  readonly local: number;
+  /** Frames that were dropped, with the reason in the log. */
+  readonly dropped: number;
+  /** Captured frames of which the log has no end. */
+  readonly lost: number;
+  /** Heads that took longer than the time they were to be emulated in. */
+  readonly overruns: number;
+  /** Pictures that could not be read, by name. */
+  readonly brokenPictures: readonly string[];
+  /** Messages and tensors that were turned away. */
+  readonly rejected: number;
+  /** 99th percentile of the event loop's delay after start-up, of the process that had the largest. */
+  readonly eventLoopP99Ms: number;
+  readonly eventLoops: readonly { readonly node: string; readonly p99Ms: number; readonly maxMs: number }[];
+}
+
+/** A frame that ended with an answer. */
+export interface AnsweredFrame {
+  readonly vehicle: string;
+  readonly camera: string;
+  readonly frameIndex: number;
+  readonly jpegDigest: string;
+  /** Digest of the answer. */
+  readonly digest: string;
+}
+
+interface PlanRow {
+  readonly streams: readonly { readonly camera: string; readonly cut: number }[];
+}
+
+const REJECTED = new Set(['message-rejected', 'tensor-refused', 'result-ignored', 'plan-refused', 'door']);
+
+/** Every frame of a run that ended with an answer. */
+export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
+  return vehicleLogs(logs).flatMap(({ run, log }) => {
+    const digests = new Map(log.rows('result').map(({ frame, digest }) => [frame, digest]));
+    return log.rows('frame').flatMap(({ frame, camera, frame_index, jpeg_digest }) => {
+      const digest = digests.get(frame);
+      return digest ? [{ vehicle: run.node, camera, frameIndex: frame_index, jpegDigest: jpeg_digest, digest }] : [];
+    });
+  });
+}
+
+/**
+ * @param expected digest of the whole model's answer to a frame, by the digest of its JPEG.
+ * @param cutNames names of the model's cuts.
+ */
+export function summarise(
+  logs: readonly LogReader[],
+  expected: ReadonlyMap<string, string>,
+  cutNames: readonly string[],
+): RunSummary {
+  const vehicles = vehicleLogs(logs).map(({ run, log }) => ({
+    node: run.node,
+    frames: log.rows('frame'),
+    results: log.rows('result'),
+    rounds: log.rows('round'),
+    uplink: log.rows('span').filter(({ stage }) => stage === 'uplink'),
+  }));
+  const plans = new Map(
+    logs.flatMap((log) =>
+      log.rows('plan').map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
+    ),
+  );
+  const rounds = vehicles.flatMap(({ node, frames, uplink, rounds: own }) =>
+    own.filter(({ measured }) => measured === 1).map((row) => ({ node, frames, uplink, row })),
+  );
+  const byPolicy = Map.groupBy(rounds, ({ row }) => row.policy);
+  const measured = [...byPolicy].map(([name, of]) => {
+    const makespanMs = median(of.map(({ row }) => row.makespan_ms));
+    const predictedMs = median(of.map(({ row }) => row.predicted_ms));
+    const cuts = of.flatMap(({ node, row }) => plans.get(`${node}/${row.epoch}`)?.streams ?? []);
+    return {
+      name,
+      rounds: of.length,
+      makespanMs,
+      predictedMs,
+      lowerBoundMs: median(of.map(({ row }) => row.lower_bound_ms)),
+      ratio: makespanMs / predictedMs,
+      uplinkShare: median(of.map(({ frames, uplink, row }) => uplinkShare(row, frames, uplink))),
+      cuts: byFrequency(cuts.map(({ cut }) => cutNames[cut] ?? String(cut))),
+    };
+  });
+  const speed = (name: string, makespanMs: number): number | undefined => {
+    const other = measured.find((policy) => policy.name === name);
+    return other && other.makespanMs / makespanMs;
+  };
+
+  const results = vehicles.flatMap((vehicle) => vehicle.results);
+  const faults = logs.flatMap((log) => log.rows('fault'));
+  const eventLoops = logs.map((log) => ({
+    node: log.rows('run')[0]?.node ?? '',
+    p99Ms: figure(log, 'event_loop_p99_ms'),
+    maxMs: figure(log, 'event_loop_max_ms'),
+  }));
+  return {
+    policies: measured.map((policy) => ({
+      ...policy,
+      speedUp: Object.fromEntries(
+        ['lo', 'ro', 'ro-jpeg'].flatMap((name) => {
+          const times = speed(name, policy.makespanMs);
+          return times === undefined ? [] : [[name, times]];
+        }),
+      ),
+    })),
+    jobs: vehicles.reduce((sum, { frames }) => sum + frames.length, 0),
+    identical: answeredFrames(logs).filter(({ jpegDigest, digest }) => expected.get(jpegDigest) === digest).length,
+    local: results.filter(({ outcome, reason }) => outcome === 'local' && reason !== null).length,
+    dropped: results.filter(({ outcome }) => outcome === 'dropped').length,
+    lost: vehicles.reduce((sum, vehicle) => sum + lostFrames(vehicle.frames, vehicle.results), 0),
+    overruns: faults.filter(({ kind }) => kind === 'overrun').length,
+    brokenPictures: [
+      ...new Set(faults.filter(({ kind }) => kind === 'broken-picture').map(({ detail }) => detail)),
+    ],
+    rejected: faults.filter(({ kind }) => REJECTED.has(kind)).length,
+    eventLoopP99Ms: Math.max(0, ...eventLoops.map(({ p99Ms }) => p99Ms)),
+    eventLoops,
+  };
+}
+
+function vehicleLogs(logs: readonly LogReader[]): { run: Row<'run'>; log: LogReader }[] {
+  return logs.flatMap((log) => {
+    const run = log.rows('run')[0];
+    return run?.role === 'vehicle' ? [{ run, log }] : [];
+  });
+}
+
+function lostFrames(frames: readonly Row<'frame'>[], results: readonly Row<'result'>[]): number {
+  const ended = new Set(results.map(({ frame }) => frame));
+  return frames.filter(({ frame }) => !ended.has(frame)).length;
+}
+
+function uplinkShare(
+  round: Row<'round'>,
+  frames: readonly Row<'frame'>[],
+  uplink: readonly Row<'span'>[],
+): number {
+  const inRound = new Set(frames.filter((frame) => frame.round === round.round).map(({ frame }) => frame));
+  const busyMs = uplink
+    .filter(({ frame }) => inRound.has(frame))
+    .reduce((sum, span) => sum + span.end_ms - span.start_ms, 0);
+  return round.makespan_ms > 0 ? busyMs / round.makespan_ms : 0;
+}
+
+function byFrequency(names: readonly string[]): string[] {
+  const groups = [...Map.groupBy(names, (name) => name)];
+  return groups.sort((a, b) => b[1].length - a[1].length).map(([name]) => name);
+}
+
+function figure(log: LogReader, name: string): number {
+  return log.rows('figure').find((row) => row.name === name)?.value ?? 0;
+}

@@ -1,0 +1,61 @@
+/** What a node's main thread and its inference thread say to each other. */
+import type { Class, CutShape } from '@splitlane/proto';
+import type { Card } from './card.ts';
+
+/** What an inference thread loads: one session per segment, from segment `first` on. */
+export interface Assignment {
+  readonly segments: readonly string[];
+  readonly cuts: readonly CutShape[];
+  readonly first: number;
+  readonly card: Card;
+}
+
+/** A tensor at the cut `from`, or at cut 0 the camera's JPEG. */
+export type Input =
+  | { readonly kind: 'float32'; readonly data: Float32Array<ArrayBuffer> }
+  | { readonly kind: 'jpeg'; readonly data: Uint8Array };
+
+export interface RunRequest {
+  readonly kind: 'run';
+  readonly id: number;
+  /** Cuts: segments `from` … `to`−1 are run. */
+  readonly from: number;
+  readonly to: number;
+  readonly input: Input;
+  /** The run is held until it has taken this long: a slow vehicle on a fast machine. */
+  readonly emulatedMs?: number;
+}
+
+export interface MeasureRequest {
+  readonly kind: 'measure';
+  readonly id: number;
+  readonly repetitions: number;
+  readonly gapMs: number;
+}
+
+/** What the network said of a frame. */
+export interface Answer {
+  readonly top: readonly Class[];
+  /** 128 bits of the SHA-256 of the output's bytes, in hexadecimal: equal only for equal bits. */
+  readonly digest: string;
+}
+
+export interface RunReply {
+  readonly id: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Time of the inference itself, without what was waited for. */
+  readonly realMs: number;
+  /** The inference took longer than the time it should have had. */
+  readonly overrun: boolean;
+  /** The tensor at the cut `to`; absent where that is the output. */
+  readonly tensor?: Float32Array<ArrayBuffer>;
+  readonly answer?: Answer;
+}
+
+export interface MeasureReply {
+  readonly id: number;
+  readonly segmentMs: readonly number[];
+}
+
+export type Reply = RunReply | MeasureReply | { readonly id: number; readonly error: string };

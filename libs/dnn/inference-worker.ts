@@ -1,0 +1,91 @@
+/**
+ * The inference thread. `run` and `create` of ONNX Runtime block the thread that calls them for their
+ * whole length, so they are called in here only, one run at a time.
+ */
+import { createHash } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock as clock } from '@splitlane/clock';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type {
+  Answer,
+  Assignment,
+  MeasureReply,
+  MeasureRequest,
+  RunReply,
+  RunRequest,
+} from './inference-messages.ts';
+import { pictureToTensor } from './picture.ts';
+import { SESSION_OPTIONS } from './session-options.ts';
+import { topClasses } from './top-classes.ts';
+
+const { segments, cuts, first, card } = workerData as Assignment;
+const port = parentPort!;
+const sessions: InferenceSession[] = [];
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/** Sleeps this thread until `atMs`; precise to about 0.1 ms, where a timer is to a millisecond. */
+function sleepUntil(atMs: number): void {
+  const restMs = atMs - clock.now();
+  if (restMs > 0) Atomics.wait(never, 0, 0, restMs);
+}
+
+async function runSegment(index: number, data: Float32Array): Promise<Float32Array> {
+  const session = sessions[index - first]!;
+  const feeds = { [cuts[index]!.id]: new Tensor('float32', data, cuts[index]!.dims) };
+  const output = (await session.run(feeds))[cuts[index + 1]!.id]!;
+  return output.data as Float32Array;
+}
+
+function answerOf(output: Float32Array): Answer {
+  const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength);
+  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, 32);
+  return { top: topClasses(output, card.labels), digest };
+}
+
+async function run(request: RunRequest): Promise<RunReply> {
+  const { id, from, to, input, emulatedMs } = request;
+  const startMs = clock.now();
+  let data: Float32Array = input.kind === 'jpeg' ? await pictureToTensor(input.data, card) : input.data;
+  for (let index = from; index < to; index++) data = await runSegment(index, data);
+  const realMs = clock.now() - startMs;
+  const overrun = emulatedMs !== undefined && realMs > emulatedMs;
+  if (emulatedMs !== undefined) sleepUntil(startMs + emulatedMs);
+  const times = { id, startMs, endMs: clock.now(), realMs, overrun };
+  if (to === cuts.length - 1) return { ...times, answer: answerOf(data) };
+  return { ...times, tensor: new Float32Array(data) };
+}
+
+/** Median time of each segment, the chain run with idle gaps so that the machine is as cool as on the road. */
+async function measure({ id, repetitions, gapMs }: MeasureRequest): Promise<MeasureReply> {
+  const times: number[][] = sessions.map(() => []);
+  for (let repetition = -1; repetition < repetitions; repetition++) {
+    sleepUntil(clock.now() + gapMs);
+    let data: Float32Array = new Float32Array(cuts[first]!.bytes / 4).fill(0.5);
+    for (let index = first; index < segments.length; index++) {
+      const startMs = clock.now();
+      data = await runSegment(index, data);
+      if (repetition >= 0) times[index - first]!.push(clock.now() - startMs);
+    }
+  }
+  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
+  return { id, segmentMs: [...new Array<number>(first).fill(0), ...times.map(median)] };
+}
+
+for (const file of segments.slice(first)) sessions.push(await InferenceSession.create(file, SESSION_OPTIONS));
+
+let turn = Promise.resolve();
+port.on('message', (request: RunRequest | MeasureRequest) => {
+  turn = turn.then(async () => {
+    try {
+      if (request.kind === 'measure') {
+        port.postMessage(await measure(request));
+        return;
+      }
+      const reply = await run(request);
+      port.postMessage(reply, reply.tensor ? [reply.tensor.buffer] : []);
+    } catch (error) {
+      port.postMessage({ id: request.id, error: (error as Error).message });
+    }
+  });
+});
+port.postMessage('ready');

@@ -1,0 +1,78 @@
+/** The main thread's side of an inference thread. */
+import { Worker } from 'node:worker_threads';
+import type {
+  Assignment,
+  MeasureReply,
+  MeasureRequest,
+  Reply,
+  RunReply,
+  RunRequest,
+} from './inference-messages.ts';
+
+interface Waiting {
+  resolve(reply: RunReply & MeasureReply): void;
+  reject(error: Error): void;
+}
+
+/** One thread with the sessions of a model's segments, loaded once; it runs what it is sent in order. */
+export class InferenceThread {
+  readonly #worker: Worker;
+  readonly #ready: Promise<void>;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+
+  constructor(assignment: Assignment) {
+    this.#worker = new Worker(new URL('./inference-worker.ts', import.meta.url), { workerData: assignment });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#ready = promise;
+    promise.catch(() => {});
+    this.#worker.on('message', (reply: Reply | 'ready') => {
+      if (reply === 'ready') return resolve();
+      const waiting = this.#waiting.get(reply.id);
+      this.#waiting.delete(reply.id);
+      if ('error' in reply) waiting?.reject(new Error(reply.error));
+      else waiting?.resolve(reply as RunReply & MeasureReply);
+    });
+    const fail = (error: Error): void => {
+      reject(error);
+      for (const waiting of this.#waiting.values()) waiting.reject(error);
+      this.#waiting.clear();
+    };
+    this.#worker.on('error', fail);
+    this.#worker.on('exit', () => fail(new Error('the inference thread has ended')));
+  }
+
+  /** Resolves once all sessions are loaded. @throws Error of the runtime where one cannot be. */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /**
+   * Runs segments; a float32 input's buffer is handed over to the thread unless `keep` is set.
+   * @throws Error of the runtime, or of the picture at cut 0.
+   */
+  run(request: Omit<RunRequest, 'kind' | 'id'>, keep = false): Promise<RunReply> {
+    const handOver = request.input.kind === 'float32' && !keep ? [request.input.data.buffer] : [];
+    return this.#ask({ kind: 'run', ...request }, handOver);
+  }
+
+  /** Median time of each segment in ms, over `repetitions` runs with `gapMs` of rest before each. */
+  async measure(repetitions: number, gapMs: number): Promise<readonly number[]> {
+    return (await this.#ask({ kind: 'measure', repetitions, gapMs }, [])).segmentMs;
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #ask(
+    request: Omit<RunRequest, 'id'> | Omit<MeasureRequest, 'id'>,
+    handOver: ArrayBuffer[],
+  ): Promise<RunReply & MeasureReply> {
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<RunReply & MeasureReply>();
+    this.#waiting.set(id, { resolve, reject });
+    this.#worker.postMessage({ ...request, id }, handOver);
+    return promise;
+  }
+}

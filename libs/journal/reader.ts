@@ -1,0 +1,45 @@
+/** Reads logs back, those of a killed process too. */
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { JournalError } from './journal.ts';
+import { type Row, SCHEMA_VERSION, type Table, tables } from './tables.ts';
+
+/** One node's log, opened for reading. */
+export interface LogReader {
+  readonly file: string;
+  /** All rows of a table in the order in which they were written. */
+  rows<T extends Table>(table: T): Row<T>[];
+  close(): void;
+}
+
+/** @throws JournalError where the file is no log, damaged, or of a newer schema. */
+export function openLog(file: string): LogReader {
+  let database: Database.Database;
+  let version: unknown;
+  try {
+    database = new Database(file, { readonly: true, fileMustExist: true });
+    version = database.pragma('user_version', { simple: true });
+  } catch (error) {
+    throw new JournalError(`log ${file}: cannot be read (${(error as Error).message})`);
+  }
+  if (version !== SCHEMA_VERSION) {
+    database.close();
+    throw new JournalError(`log ${file}: schema ${version}, this version reads schema ${SCHEMA_VERSION}`);
+  }
+  return {
+    file,
+    rows: <T extends Table>(table: T) =>
+      database
+        .prepare(`SELECT ${Object.keys(tables[table]).join(', ')} FROM ${table} ORDER BY rowid`)
+        .all() as Row<T>[],
+    close: () => database.close(),
+  };
+}
+
+/** The logs of all nodes in a run's folder. @throws JournalError where there is none. */
+export function openRun(folder: string): LogReader[] {
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.sqlite')) : [];
+  if (files.length === 0) throw new JournalError(`log ${folder}: there is no run in this folder`);
+  return files.sort().map((name) => openLog(path.join(folder, name)));
+}

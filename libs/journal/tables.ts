@@ -1,0 +1,97 @@
+/**
+ * What a log holds: one definition from which the schema, the writer and the reader's types follow.
+ * Times are in ms of the writing node's monotonic clock (`clock_offset` leads to the roadside unit's).
+ */
+
+type Column = 'INTEGER' | 'REAL' | 'TEXT' | 'INTEGER?' | 'REAL?' | 'TEXT?';
+type ColumnValue<C extends Column> = C extends 'TEXT'
+  ? string
+  : C extends 'TEXT?'
+    ? string | null
+    : C extends 'INTEGER' | 'REAL'
+      ? number
+      : number | null;
+
+/** Raised with every change of the tables; stored as the database's `user_version`. */
+export const SCHEMA_VERSION = 1;
+
+export const tables = {
+  /** One row: who wrote this file, with which software, configuration and model, and when by the wall. */
+  run: {
+    node: 'TEXT',
+    role: 'TEXT',
+    software_version: 'TEXT',
+    config: 'TEXT',
+    model_hash: 'TEXT?',
+    start_wall_ms: 'REAL',
+    start_ms: 'REAL',
+  },
+  stream: { camera: 'TEXT', source: 'TEXT' },
+  /** A profile that a node reported: segment times, cuts and sizes as JSON. */
+  profile: { at_ms: 'REAL', node: 'TEXT', profile: 'TEXT' },
+  /** A vehicle's plan as JSON, by epoch. */
+  plan: { at_ms: 'REAL', vehicle: 'TEXT', epoch: 'INTEGER', plan: 'TEXT' },
+  round: {
+    round: 'INTEGER',
+    epoch: 'INTEGER',
+    policy: 'TEXT',
+    measured: 'INTEGER',
+    start_ms: 'REAL',
+    makespan_ms: 'REAL',
+    predicted_ms: 'REAL',
+    lower_bound_ms: 'REAL',
+  },
+  /** A captured frame. It ends in exactly one `result`. */
+  frame: {
+    frame: 'INTEGER',
+    round: 'INTEGER',
+    frame_index: 'INTEGER',
+    camera: 'TEXT',
+    measured: 'INTEGER',
+    captured_ms: 'REAL',
+    jpeg_bytes: 'INTEGER',
+    /** SHA-256 of the JPEG, the first 128 bits. */
+    jpeg_digest: 'TEXT',
+  },
+  /** One stage of one job: prepare, head, uplink, queue, tail or local. */
+  span: { vehicle: 'TEXT', frame: 'INTEGER', stage: 'TEXT', start_ms: 'REAL', end_ms: 'REAL' },
+  /** How a frame ended: cloud, local, or dropped with the reason. */
+  result: {
+    frame: 'INTEGER',
+    outcome: 'TEXT',
+    reason: 'TEXT?',
+    digest: 'TEXT?',
+    top: 'TEXT?',
+    end_ms: 'REAL',
+  },
+  /** A tensor's own measure of the uplink. */
+  link_sample: { at_ms: 'REAL', frame: 'INTEGER', wire_bytes: 'INTEGER', wire_ms: 'REAL' },
+  /** Offset of the roadside unit's clock from this node's, and the round trip it was read from. */
+  clock_offset: { at_ms: 'REAL', offset_ms: 'REAL', rtt_ms: 'REAL' },
+  /** What happened to a node's `policy/step`, in order, as JSON. */
+  event: { sequence: 'INTEGER', at_ms: 'REAL', event: 'TEXT' },
+  /** What `policy/step` answered to the event of that sequence number, in order, as JSON. */
+  effect: { sequence: 'INTEGER', place: 'INTEGER', effect: 'TEXT' },
+  fault: { at_ms: 'REAL', kind: 'TEXT', detail: 'TEXT' },
+  /** Figures of the whole run, such as the delay of the event loop. */
+  figure: { name: 'TEXT', value: 'REAL' },
+} as const satisfies Record<string, Record<string, Column>>;
+
+export type Table = keyof typeof tables;
+/** A row of a table, by its columns' names. */
+export type Row<T extends Table> = {
+  readonly [C in keyof (typeof tables)[T]]: (typeof tables)[T][C] extends Column
+    ? ColumnValue<(typeof tables)[T][C]>
+    : never;
+};
+
+/** The SQL that makes an empty log. */
+export function schemaSql(): string {
+  const statements = Object.entries(tables).map(([table, columns]) => {
+    const list = Object.entries(columns).map(([name, type]) =>
+      type.endsWith('?') ? `${name} ${type.slice(0, -1)}` : `${name} ${type} NOT NULL`,
+    );
+    return `CREATE TABLE ${table} (${list.join(', ')}) STRICT;`;
+  });
+  return [...statements, `PRAGMA user_version = ${SCHEMA_VERSION};`].join('\n');
+}

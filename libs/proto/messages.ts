@@ -1,0 +1,176 @@
+/**
+ * The messages between the nodes, as the house sees them: readonly, validated types. The schemas are the
+ * door: what does not fit them never gets in. Times are in ms, sizes in bytes, rates in bits per second.
+ */
+import { z } from 'zod';
+
+/** Raised when a message of this version can no longer be read by the one before. */
+export const PROTOCOL_VERSION = 1;
+
+/** The roadside unit does not want a node; the message names both and says why. For users. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/** Names of nodes, cameras and policies: they stand in topics and in the log. */
+export const Name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,47}$/, 'must be lower-case letters, digits, hyphens');
+
+/** How the bytes of a tensor are coded: `float32` little-endian, or the camera's own `jpeg` at cut 0. */
+export const Codec = z.enum(['float32', 'jpeg']);
+export type Codec = z.infer<typeof Codec>;
+
+/** How a frame ended. A dropped frame carries its reason in the log. */
+export const Outcome = z.enum(['cloud', 'local', 'dropped']);
+export type Outcome = z.infer<typeof Outcome>;
+
+const ms = z.number().min(0).max(1e9);
+const count = z.number().int().min(0).max(0xffffffff);
+const MAX_CAMERAS = 64;
+const MAX_CUTS = 4096;
+const MAX_TENSOR_BYTES = 256 * 1024 * 1024;
+const cut = z.number().int().min(0).max(MAX_CUTS);
+const dims = z.array(z.number().int().min(1)).min(1).max(8);
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const Hello = z
+  .object({
+    protocol: count,
+    role: z.enum(['vehicle', 'cloud']),
+    modelHash: hash,
+    cameras: z.array(Name).max(MAX_CAMERAS),
+    vehicleMs: ms,
+    uplinkBps: z.number().min(0).max(1e12),
+    rttMs: ms,
+    workers: z.number().int().min(0).max(1024),
+    firstCut: cut,
+  })
+  .readonly();
+export type Hello = z.infer<typeof Hello>;
+
+export const Verdict = z.object({ accepted: z.boolean(), reason: z.string().max(500) }).readonly();
+export type Verdict = z.infer<typeof Verdict>;
+
+export const Presence = z.object({ online: z.boolean() }).readonly();
+export type Presence = z.infer<typeof Presence>;
+
+export const Measure = z.object({}).readonly();
+export type Measure = z.infer<typeof Measure>;
+
+export const CutShape = z
+  .object({ id: z.string().min(1).max(500), dims, bytes: z.number().int().min(1).max(MAX_TENSOR_BYTES) })
+  .readonly();
+export type CutShape = z.infer<typeof CutShape>;
+
+export const Profile = z
+  .object({
+    segmentMs: z.array(ms).min(1).max(MAX_CUTS),
+    cuts: z.array(CutShape).min(2).max(MAX_CUTS),
+    jpegBytes: count,
+  })
+  .refine((profile) => profile.cuts.length === profile.segmentMs.length + 1, 'one more cut than segments')
+  .readonly();
+export type Profile = z.infer<typeof Profile>;
+
+export const StreamPlan = z
+  .object({
+    camera: Name,
+    cut,
+    codec: Codec,
+    headStartMs: ms,
+    headEndMs: ms,
+    uplinkStartMs: ms,
+    uplinkEndMs: ms,
+    tailStartMs: ms,
+    tailEndMs: ms,
+    endMs: ms,
+  })
+  .readonly();
+export type StreamPlan = z.infer<typeof StreamPlan>;
+
+export const VehiclePlan = z
+  .object({
+    epoch: z.number().int().min(1).max(0xffffffff),
+    policy: Name,
+    cloud: z.union([Name, z.literal('')]),
+    streams: z.array(StreamPlan).max(MAX_CAMERAS),
+    makespanMs: ms,
+    lowerBoundMs: ms,
+    segmentMs: z.array(ms).min(1).max(MAX_CUTS),
+    uplinkBps: z.number().min(0).max(1e12),
+    jobTimeoutMs: ms,
+  })
+  .refine(
+    (plan) => plan.streams.every((stream) => stream.cut <= plan.segmentMs.length),
+    'cut is past the last',
+  )
+  .readonly();
+/** One vehicle's plan: its streams stand in the order in which their heads start. */
+export type VehiclePlan = z.infer<typeof VehiclePlan>;
+
+export const Round = z
+  .object({ round: count, phase: z.enum(['capture', 'go']), frameIndex: count, measured: z.boolean() })
+  .readonly();
+export type Round = z.infer<typeof Round>;
+
+export const Ready = z.object({ round: count, cameras: z.array(Name).max(MAX_CAMERAS) }).readonly();
+export type Ready = z.infer<typeof Ready>;
+
+export const JobReport = z
+  .object({ camera: Name, cut, codec: Codec, outcome: Outcome, tailMs: ms, fixedMs: ms })
+  .readonly();
+export type JobReport = z.infer<typeof JobReport>;
+
+export const Report = z
+  .object({
+    round: count,
+    makespanMs: ms,
+    jobs: z.array(JobReport).max(MAX_CAMERAS),
+    uplinkBps: z.number().min(0).max(1e12),
+  })
+  .readonly();
+export type Report = z.infer<typeof Report>;
+
+export const TensorChunk = z
+  .object({
+    frame: count,
+    epoch: count,
+    camera: Name,
+    cut,
+    codec: Codec,
+    dims,
+    totalBytes: z.number().int().min(1).max(MAX_TENSOR_BYTES),
+    offset: count,
+    data: z.custom<Uint8Array>((data) => data instanceof Uint8Array && data.length > 0, 'must be bytes'),
+  })
+  .refine((chunk) => chunk.offset + chunk.data.length <= chunk.totalBytes, 'chunk ends past its tensor')
+  .refine(
+    (chunk) => chunk.codec !== 'float32' || chunk.totalBytes === 4 * chunk.dims.reduce((a, b) => a * b, 1),
+    'dims do not give the length of a float32 tensor',
+  )
+  .readonly();
+/** A piece of a tensor. `data` is a view on the received packet: copy it before the packet is let go. */
+export type TensorChunk = z.infer<typeof TensorChunk>;
+
+export const Class = z.object({ index: count, label: z.string().max(200), score: z.number() }).readonly();
+export type Class = z.infer<typeof Class>;
+
+export const Result = z
+  .object({
+    frame: count,
+    epoch: count,
+    camera: Name,
+    top: z.array(Class).max(100),
+    digest: z.string().regex(/^[0-9a-f]{32}$/),
+    queueMs: ms,
+    tailMs: ms,
+  })
+  .readonly();
+export type Result = z.infer<typeof Result>;
+
+export const ClockPing = z.object({ sentMs: z.number() }).readonly();
+export type ClockPing = z.infer<typeof ClockPing>;
+
+export const ClockPong = z.object({ sentMs: z.number(), answeredMs: z.number() }).readonly();
+export type ClockPong = z.infer<typeof ClockPong>;

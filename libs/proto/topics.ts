@@ -1,0 +1,159 @@
+/**
+ * The one table of what goes over the wire: the links, the log, the docs and the tests read it. A topic
+ * is `splitlane/v1/` and the pattern, its placeholder replaced by the name of a node.
+ */
+import * as messages from './messages.ts';
+
+const KIB = 1024;
+
+/** The largest piece of a tensor that travels in one message. */
+export const MAX_CHUNK_BYTES = 64 * KIB;
+
+export const topics = {
+  hello: {
+    pattern: 'node/{node}/hello',
+    message: 'Hello',
+    schema: messages.Hello,
+    qos: 1,
+    retain: false,
+    maxBytes: 16 * KIB,
+    logged: true,
+  },
+  verdict: {
+    pattern: 'node/{node}/verdict',
+    message: 'Verdict',
+    schema: messages.Verdict,
+    qos: 1,
+    retain: false,
+    maxBytes: KIB,
+    logged: true,
+  },
+  presence: {
+    pattern: 'node/{node}/presence',
+    message: 'Presence',
+    schema: messages.Presence,
+    qos: 1,
+    retain: true,
+    maxBytes: KIB,
+    logged: true,
+  },
+  measure: {
+    pattern: 'node/{node}/measure',
+    message: 'Measure',
+    schema: messages.Measure,
+    qos: 1,
+    retain: false,
+    maxBytes: KIB,
+    logged: true,
+  },
+  profile: {
+    pattern: 'node/{node}/profile',
+    message: 'Profile',
+    schema: messages.Profile,
+    qos: 1,
+    retain: false,
+    maxBytes: 256 * KIB,
+    logged: true,
+  },
+  clockPing: {
+    pattern: 'node/{node}/clock/ping',
+    message: 'ClockPing',
+    schema: messages.ClockPing,
+    qos: 0,
+    retain: false,
+    maxBytes: KIB,
+    logged: false,
+  },
+  clockPong: {
+    pattern: 'node/{node}/clock/pong',
+    message: 'ClockPong',
+    schema: messages.ClockPong,
+    qos: 0,
+    retain: false,
+    maxBytes: KIB,
+    logged: false,
+  },
+  plan: {
+    pattern: 'vehicle/{node}/plan',
+    message: 'Plan',
+    schema: messages.VehiclePlan,
+    qos: 1,
+    retain: true,
+    maxBytes: 64 * KIB,
+    logged: true,
+  },
+  round: {
+    pattern: 'vehicle/{node}/round',
+    message: 'Round',
+    schema: messages.Round,
+    qos: 1,
+    retain: false,
+    maxBytes: KIB,
+    logged: true,
+  },
+  ready: {
+    pattern: 'vehicle/{node}/ready',
+    message: 'Ready',
+    schema: messages.Ready,
+    qos: 1,
+    retain: false,
+    maxBytes: 16 * KIB,
+    logged: true,
+  },
+  report: {
+    pattern: 'vehicle/{node}/report',
+    message: 'Report',
+    schema: messages.Report,
+    qos: 1,
+    retain: false,
+    maxBytes: 64 * KIB,
+    logged: true,
+  },
+  tensor: {
+    pattern: 'vehicle/{node}/tensor',
+    message: 'TensorChunk',
+    schema: messages.TensorChunk,
+    qos: 0,
+    retain: false,
+    maxBytes: MAX_CHUNK_BYTES + KIB,
+    logged: false,
+  },
+  result: {
+    pattern: 'vehicle/{node}/result',
+    message: 'Result',
+    schema: messages.Result,
+    qos: 1,
+    retain: false,
+    maxBytes: 32 * KIB,
+    logged: true,
+  },
+} as const;
+
+export type TopicKey = keyof typeof topics;
+/** The type of what is published and received on a topic. */
+export type MessageOf<K extends TopicKey> = import('zod').infer<(typeof topics)[K]['schema']>;
+
+const ROOT = `splitlane/v${messages.PROTOCOL_VERSION}/`;
+
+/** The topic of one node, or the filter of all nodes where `node` is '+'. */
+export function topicOf(key: TopicKey, node: string): string {
+  return ROOT + topics[key].pattern.replace('{node}', node);
+}
+
+const matchers = (Object.keys(topics) as TopicKey[]).map((key) => {
+  const [before, after] = topicOf(key, '\n').split('\n') as [string, string];
+  return { key, before, after };
+});
+
+/** Which entry of the table a topic is, and the node in it; undefined for a topic that is not ours. */
+export function parseTopic(topic: string): { readonly key: TopicKey; readonly node: string } | undefined {
+  for (const { key, before, after } of matchers) {
+    if (!topic.startsWith(before) || !topic.endsWith(after)) continue;
+    const node = topic.slice(before.length, topic.length - after.length);
+    if (messages.Name.safeParse(node).success) return { key, node };
+  }
+  return undefined;
+}
+
+/** The largest packet that a client of ours sends: what the broker's door lets through at most. */
+export const MAX_PACKET_BYTES = Math.max(...Object.values(topics).map((topic) => topic.maxBytes)) + KIB;

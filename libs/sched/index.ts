@@ -1,0 +1,17 @@
+export {
+  endOf,
+  type FlowShopOptions,
+  fleetGantt,
+  gantt,
+  type Interval,
+  type JobSchedule,
+  makespan,
+  type VehicleJobs,
+} from './flowshop.ts';
+export { hull } from './hull.ts';
+export { johnson } from './johnson.ts';
+export { lowerBound } from './lower-bound.ts';
+export { jps, lo, ro } from './policies.ts';
+export { jobAt, transferMs } from './transfer.ts';
+export { type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
+export { virtualBlocks } from './virtual-blocks.ts';
