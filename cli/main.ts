@@ -15,7 +15,10 @@ const program = new Command('splitlane')
   .description('Cooperative inference for vehicles with many cameras.')
   .version(version)
   .helpCommand(false)
-  .addHelpText('after', '\nExit codes: 0 done · 1 a failure of ours · 2 bad input, or stopped before the end.');
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done · 1 a failure of ours · 2 bad input, or stopped before the end.',
+  );
 
 for (const command of [demoCommand(), vehicleCommand(version), rsuCommand(version), cloudCommand(version)])
   program.addCommand(command);

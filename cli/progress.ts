@@ -28,7 +28,9 @@ export class ProgressLine {
     this.#shown = true;
     const filled = Math.round(WIDTH * Math.min(1, Math.max(0, fraction)));
     const bar = '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
-    this.#stream.write(`\r\x1b[K${bar} ${String(Math.round(fraction * 100)).padStart(3)} % ${what} ${detail}`);
+    this.#stream.write(
+      `\r\x1b[K${bar} ${String(Math.round(fraction * 100)).padStart(3)} % ${what} ${detail}`,
+    );
   }
 
   /** Writes a line of its own. */

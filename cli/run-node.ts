@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '@splitlane/clock';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
-import { exitCodeOf, UsageError, USER_FAULT } from './exit-codes.ts';
+import { exitCodeOf, USER_FAULT, UsageError } from './exit-codes.ts';
 
 const STARTING_MS = 300;
 

@@ -1,1 +1,7 @@
-export { type AnsweredFrame, answeredFrames, type PolicySummary, type RunSummary, summarise } from './summary.ts';
+export {
+  type AnsweredFrame,
+  answeredFrames,
+  type PolicySummary,
+  type RunSummary,
+  summarise,
+} from './summary.ts';

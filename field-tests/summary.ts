@@ -68,7 +68,9 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
     const digests = new Map(log.rows('result').map(({ frame, digest }) => [frame, digest]));
     return log.rows('frame').flatMap(({ frame, camera, frame_index, jpeg_digest }) => {
       const digest = digests.get(frame);
-      return digest ? [{ vehicle: run.node, camera, frameIndex: frame_index, jpegDigest: jpeg_digest, digest }] : [];
+      return digest
+        ? [{ vehicle: run.node, camera, frameIndex: frame_index, jpegDigest: jpeg_digest, digest }]
+        : [];
     });
   });
 }
@@ -91,7 +93,9 @@ export function summarise(
   }));
   const plans = new Map(
     logs.flatMap((log) =>
-      log.rows('plan').map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
+      log
+        .rows('plan')
+        .map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
     ),
   );
   const rounds = vehicles.flatMap(({ node, frames, uplink, rounds: own }) =>
@@ -136,7 +140,8 @@ export function summarise(
       ),
     })),
     jobs: vehicles.reduce((sum, { frames }) => sum + frames.length, 0),
-    identical: answeredFrames(logs).filter(({ jpegDigest, digest }) => expected.get(jpegDigest) === digest).length,
+    identical: answeredFrames(logs).filter(({ jpegDigest, digest }) => expected.get(jpegDigest) === digest)
+      .length,
     local: results.filter(({ outcome, reason }) => outcome === 'local' && reason !== null).length,
     dropped: results.filter(({ outcome }) => outcome === 'dropped').length,
     lost: vehicles.reduce((sum, vehicle) => sum + lostFrames(vehicle.frames, vehicle.results), 0),

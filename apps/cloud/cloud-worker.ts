@@ -102,7 +102,9 @@ export class CloudWorker {
       case 'fault':
         return this.#log.fault(effect.fault, effect.detail);
       case 'refused':
-        return this.#onEnd(new RefusedError(`${this.#config.node}: refused by the roadside unit: ${effect.reason}`));
+        return this.#onEnd(
+          new RefusedError(`${this.#config.node}: refused by the roadside unit: ${effect.reason}`),
+        );
     }
   }
 

@@ -42,7 +42,8 @@ Examples:
       const options = parseDemo(words, path.join('runs', folder));
       try {
         const summary = await runDemo(options, interrupt.signal);
-        if (options.json) process.stdout.write(`${JSON.stringify({ ...summary, log: options.log }, null, 2)}\n`);
+        if (options.json)
+          process.stdout.write(`${JSON.stringify({ ...summary, log: options.log }, null, 2)}\n`);
         else process.stdout.write(`${summaryTable(summary)}log: ${options.log}\n`);
         process.exit(0);
       } catch (error) {

@@ -73,7 +73,8 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
 /** Makes the run's own folder. @throws UsageError where it holds something or cannot be written. */
 export function makeLogFolder(folder: string): void {
   const existing = existsSync(folder) ? statSync(folder) : undefined;
-  if (existing && !existing.isDirectory()) throw new UsageError(`--log ${folder}: this is a file, not a folder`);
+  if (existing && !existing.isDirectory())
+    throw new UsageError(`--log ${folder}: this is a file, not a folder`);
   try {
     if (existing && readdirSync(folder).length > 0)
       throw new UsageError(`--log ${folder}: the folder is not empty; name one that is absent or empty`);
@@ -94,7 +95,9 @@ function whole(option: string, word: string, most: number): number {
 function milliseconds(option: string, word: string, least: number): number {
   const value = Number(word);
   if (word.trim() === '' || !(value >= least) || value > MAX_MS)
-    throw new UsageError(`${option} ${word}: must be a time in ms, ${least === 0 ? '0 or more' : 'above 0'}, at most ${MAX_MS}`);
+    throw new UsageError(
+      `${option} ${word}: must be a time in ms, ${least === 0 ? '0 or more' : 'above 0'}, at most ${MAX_MS}`,
+    );
   return value;
 }
 
@@ -114,7 +117,9 @@ function policies(words: string | undefined, keepFramesOnBoard: boolean): Policy
   const named = words.split(',').map((word) => {
     const policy = PolicyName.safeParse(word.trim());
     if (!policy.success)
-      throw new UsageError(`--policy ${word}: there is no such policy; there are ${PolicyName.options.join(', ')}`);
+      throw new UsageError(
+        `--policy ${word}: there is no such policy; there are ${PolicyName.options.join(', ')}`,
+      );
     if (keepFramesOnBoard && sendsFrames.includes(policy.data))
       throw new UsageError(`--policy ${word}: it sends frames, which --keep-frames-on-board forbids`);
     return policy.data;
@@ -125,7 +130,8 @@ function policies(words: string | undefined, keepFramesOnBoard: boolean): Policy
 /** One folder for all vehicles, or its sub-folders with pictures, one for each vehicle in turn. */
 function framesDirs(folder: string): string[] {
   if (!existsSync(folder)) throw new UsageError(`--frames ${folder}: there is no such folder`);
-  if (!statSync(folder).isDirectory()) throw new UsageError(`--frames ${folder}: this is a file, not a folder`);
+  if (!statSync(folder).isDirectory())
+    throw new UsageError(`--frames ${folder}: this is a file, not a folder`);
   const inside = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => path.join(folder, entry.name))

@@ -1,11 +1,11 @@
 /** The main job: a roadside unit, a cloud worker and vehicles as processes, one campaign, one table. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { CloudConfig } from '@splitlane/cloud';
 import { type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { answeredFrames, type RunSummary, summarise } from '@splitlane/field-tests';
 import { openRun } from '@splitlane/journal';
 import type { CampaignProgress, RoadsideUnitConfig } from '@splitlane/roadside-unit';
-import type { CloudConfig } from '@splitlane/cloud';
 import { type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
 import { ProgressLine } from '../progress.ts';

@@ -39,6 +39,8 @@ export function summaryTable(summary: RunSummary): string {
   if (summary.dropped > 0) lines.push(`frames dropped, with the reason in the log: ${summary.dropped}`);
   if (summary.rejected > 0) lines.push(`messages turned away: ${summary.rejected}`);
   if (summary.brokenPictures.length > 0)
-    lines.push(`pictures skipped because they are broken: ${summary.brokenPictures.length} (${summary.brokenPictures.join(', ')})`);
+    lines.push(
+      `pictures skipped because they are broken: ${summary.brokenPictures.length} (${summary.brokenPictures.join(', ')})`,
+    );
   return `${drawn}${lines.join('\n')}\n`;
 }

@@ -86,7 +86,9 @@ export class Supervisor {
       else if (message.kind === 'progress') this.#listeners.onProgress(message.progress);
       else failure = new NodeFailure(`${name}: ${message.message}`, message.exitCode);
     });
-    node.child.once('error', (error) => ready.reject(new NodeFailure(`${name}: ${error.message}`, OUR_FAULT)));
+    node.child.once('error', (error) =>
+      ready.reject(new NodeFailure(`${name}: ${error.message}`, OUR_FAULT)),
+    );
     node.child.once('exit', (code, signal) => {
       const how = signal ? `killed by ${signal}` : `exit code ${code}`;
       const fail = (reason: NodeFailure): void => {

@@ -36,7 +36,9 @@ export class Broker {
   /** Listens, and returns the port. @throws BrokerError where that is not possible. */
   async start(host: string, port: number): Promise<number> {
     this.#aedes = await Aedes.createBroker({ concurrency: CONCURRENCY, drainTimeout: DRAIN_TIMEOUT_MS });
-    this.#aedes.on('clientError', (client, error) => this.#onFault('client-error', `${client.id}: ${error.message}`));
+    this.#aedes.on('clientError', (client, error) =>
+      this.#onFault('client-error', `${client.id}: ${error.message}`),
+    );
     this.#aedes.on('connectionError', (_, error) => this.#onFault('connection-error', error.message));
     this.#aedes.on('client', (client) => (client.conn as Door).accept());
     this.#server = createServer((socket) => this.#enter(socket));

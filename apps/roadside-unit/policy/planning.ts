@@ -3,7 +3,14 @@
  * is chosen by libs/sched on its own processor and uplink; what the plan predicts is judged with the
  * cloud's threads shared by all of them.
  */
-import { chunkBytesFor, type Codec, type Profile, type StreamPlan, type VehiclePlan, wireBytes } from '@splitlane/proto';
+import {
+  type Codec,
+  chunkBytesFor,
+  type Profile,
+  type StreamPlan,
+  type VehiclePlan,
+  wireBytes,
+} from '@splitlane/proto';
 import {
   type Cut,
   endOf,
@@ -13,8 +20,8 @@ import {
   jps,
   lo,
   lowerBound,
-  ro,
   type Plan,
+  ro,
   type Uplink,
 } from '@splitlane/sched';
 import type { PolicyName } from '../config.ts';

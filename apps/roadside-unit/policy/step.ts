@@ -3,7 +3,14 @@
  * after another, plans, and leads all vehicles through the rounds of a campaign: everyone captures, and
  * when the last is ready, everyone goes.
  */
-import { type Codec, type Hello, PROTOCOL_VERSION, type Profile, type Report, type Round } from '@splitlane/proto';
+import {
+  type Codec,
+  type Hello,
+  PROTOCOL_VERSION,
+  type Profile,
+  type Report,
+  type Round,
+} from '@splitlane/proto';
 import type { PolicyName } from '../config.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
 import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning.ts';
@@ -102,9 +109,15 @@ const vehiclesOf = (state: CoordinatorState): string[] =>
     .filter((node) => state.nodes[node]!.hello.role === 'vehicle' && state.nodes[node]!.profile)
     .sort();
 const cloudOf = (state: CoordinatorState): string | undefined =>
-  Object.keys(state.nodes).find((node) => state.nodes[node]!.hello.role === 'cloud' && state.nodes[node]!.profile);
+  Object.keys(state.nodes).find(
+    (node) => state.nodes[node]!.hello.role === 'cloud' && state.nodes[node]!.profile,
+  );
 
-function react(state: CoordinatorState, event: CoordinatorEvent, effects: CoordinatorEffect[]): CoordinatorState {
+function react(
+  state: CoordinatorState,
+  event: CoordinatorEvent,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
   switch (event.kind) {
     case 'hello':
       return admit(state, event.node, event.hello, effects);
@@ -278,7 +291,8 @@ function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
   if (node === undefined) return undefined;
   const { hello, profile } = state.nodes[node]!;
   const aloneMs = (cut: number, codec: Codec): number =>
-    profile!.segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0) + (codec === 'jpeg' ? FIRST_PREPARE_MS : 0);
+    profile!.segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0) +
+    (codec === 'jpeg' ? FIRST_PREPARE_MS : 0);
   return {
     node,
     workers: hello.workers,

@@ -3,26 +3,9 @@
  * lanes, among traffic and past trees and houses that all come from one seed.
  */
 import sharp from 'sharp';
-import {
-  blend,
-  css,
-  Drawing,
-  type Light,
-  type Pinhole,
-  type Point,
-  paintersOrder,
-} from './geometry.ts';
+import { blend, css, Drawing, type Light, type Pinhole, type Point, paintersOrder } from './geometry.ts';
 import { drawGround, drawHorizon, grassOf } from './land.ts';
-import {
-  LANE_M,
-  type Outlook,
-  onRoad,
-  type Road,
-  randomFor,
-  roadOf,
-  SIZE_PX,
-  TURN_RAD,
-} from './road.ts';
+import { LANE_M, type Outlook, onRoad, type Road, randomFor, roadOf, SIZE_PX, TURN_RAD } from './road.ts';
 import { drawShadow, scenery, traffic } from './things.ts';
 
 const FRAMES_PER_S = 10;
