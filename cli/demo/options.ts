@@ -1,5 +1,5 @@
 /** The options of the main job, from the words of the command line to what they mean. */
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { PolicyName } from '@splitlane/roadside-unit';
 import { listPictures } from '@splitlane/vehicle-node';
@@ -63,26 +63,37 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     vehicleMs: words.vehicleMs.split(',').map((word) => milliseconds('--vehicle-ms', word, Number.MIN_VALUE)),
     policies: policies(words.policy, keepFramesOnBoard),
     keepFramesOnBoard,
-    log: path.resolve(words.log ?? defaultLog),
+    log: checkLogFolder(path.resolve(words.log ?? defaultLog)),
     json: words.json === true,
     keepRunning: words.keepRunning === true,
     sceneSeed: SCENE_SEED,
   };
 }
 
-/** Makes the run's own folder. @throws UsageError where it holds something or cannot be written. */
+/** @throws UsageError where the run's own folder is a file, or holds something already. */
+function checkLogFolder(folder: string): string {
+  if (!existsSync(folder)) return folder;
+  if (!statSync(folder).isDirectory()) throw new UsageError(`--log ${folder}: this is a file, not a folder`);
+  if (readdirSync(folder).length > 0)
+    throw new UsageError(`--log ${folder}: the folder is not empty; name one that is absent or empty`);
+  return folder;
+}
+
+/** Makes the run's own folder. @throws UsageError where it cannot be written. */
 export function makeLogFolder(folder: string): void {
-  const existing = existsSync(folder) ? statSync(folder) : undefined;
-  if (existing && !existing.isDirectory())
-    throw new UsageError(`--log ${folder}: this is a file, not a folder`);
   try {
-    if (existing && readdirSync(folder).length > 0)
-      throw new UsageError(`--log ${folder}: the folder is not empty; name one that is absent or empty`);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
+    accessSync(folder, constants.W_OK);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
     throw new UsageError(`--log ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
   }
+}
+
+/** Level by level: mkdir's own `recursive` never returns where a parent exists but takes no children (/proc). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  mkdirSync(folder);
 }
 
 function whole(option: string, word: string, most: number): number {

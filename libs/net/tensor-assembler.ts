@@ -31,14 +31,12 @@ export class TensorAssembler {
     let partial = this.#partials.get(vehicle);
     if (chunk.offset === 0) {
       const reason = check(chunk);
-      if (reason !== undefined) {
-        this.#partials.delete(vehicle);
-        return { kind: 'dropped', reason };
-      }
+      // What is not wanted does not disturb the tensor that is on its way.
+      if (reason !== undefined) return { kind: 'dropped', reason };
       partial = { header: chunk, bytes: new Uint8Array(new ArrayBuffer(chunk.totalBytes)), receivedBytes: 0 };
       this.#partials.set(vehicle, partial);
     }
-    if (!partial || partial.header.frame !== chunk.frame || partial.header.totalBytes !== chunk.totalBytes)
+    if (!partial || !belongs(chunk, partial.header))
       return { kind: 'dropped', reason: `frame ${chunk.frame}: a chunk without its tensor's beginning` };
     if (chunk.offset !== partial.receivedBytes) {
       this.#partials.delete(vehicle);
@@ -58,4 +56,9 @@ export class TensorAssembler {
   forget(vehicle: string): void {
     this.#partials.delete(vehicle);
   }
+}
+
+function belongs(chunk: TensorChunk, header: TensorChunk): boolean {
+  const { frame, epoch, totalBytes } = header;
+  return chunk.frame === frame && chunk.epoch === epoch && chunk.totalBytes === totalBytes;
 }

@@ -25,7 +25,7 @@ export const topics = {
     schema: messages.Verdict,
     qos: 1,
     retain: false,
-    maxBytes: KIB,
+    maxBytes: 2 * KIB,
     logged: true,
   },
   presence: {

@@ -1,5 +1,5 @@
 import { hull, hullHeight } from './hull.ts';
-import { jobAt } from './transfer.ts';
+import { checkProblem, jobAt } from './transfer.ts';
 import type { Cut, Uplink } from './types.ts';
 
 /**
@@ -10,8 +10,11 @@ import type { Cut, Uplink } from './types.ts';
  * first job is f and whose last is l takes max(p1(f) + Σp2, Σp1 + p2(l)). For each pair the n − 2 jobs
  * between are relaxed to any mixture on the convex hull; the least of all pairs is the bound. With one
  * job it is the least p1 + p2. O(k² h) for k cuts and h points of the hull.
+ *
+ * @throws ScheduleError where the problem is none.
  */
 export function lowerBound(cuts: readonly Cut[], n: number, uplink: Uplink): number {
+  checkProblem(cuts, n);
   const points = cuts.map((cut) => jobAt(cut, uplink));
   if (n === 1) return Math.min(...points.map(({ p1, p2 }) => p1 + p2));
   const line = hull(points);

@@ -93,7 +93,13 @@ function react(state: CloudState, event: CloudEvent, effects: CloudEffect[]): Cl
       return state;
     case 'plan': {
       const known = state.plans[event.vehicle] ?? [];
-      const plans = [event.plan, ...known.filter(({ epoch }) => epoch !== event.plan.epoch)];
+      const newest = known[0]?.epoch ?? 0;
+      if (event.plan.epoch <= newest) {
+        const detail = `${event.vehicle}: epoch ${event.plan.epoch} is not after ${newest}`;
+        effects.push({ kind: 'fault', fault: 'plan-refused', detail });
+        return state;
+      }
+      const plans = [event.plan, ...known];
       return { ...state, plans: { ...state.plans, [event.vehicle]: plans.slice(0, KNOWN_EPOCHS) } };
     }
     case 'tensor':

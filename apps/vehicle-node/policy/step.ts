@@ -43,7 +43,7 @@ interface RunningRound {
   readonly round: Round;
   readonly plan: VehiclePlan | undefined;
   readonly startMs: number;
-  /** The cloud was lost in this round: its jobs stay here even if another worker comes. */
+  /** The cloud was lost before or in this round: its jobs stay here even if a worker comes. */
   readonly alone: boolean;
   /** In the plan's order. */
   readonly jobs: readonly Job[];
@@ -72,6 +72,7 @@ export interface Step {
 }
 
 const NO_CLOUD = 'no cloud worker is there';
+const NEWER_ROUND = 'a newer round was asked for';
 
 export function initialState(setup: VehicleSetup): VehicleState {
   return { setup, connected: false, accepted: false };
@@ -79,11 +80,15 @@ export function initialState(setup: VehicleSetup): VehicleState {
 
 export function step(state: VehicleState, event: VehicleEvent): Step {
   const effects: VehicleEffect[] = [];
-  let next = react(state, event, effects);
-  next = begin(next, event.atMs);
-  next = advance(next, effects);
-  next = conclude(next, event.atMs, effects);
+  const next = proceed(react(state, event, effects), event.atMs, effects);
   return { state: next, effects };
+}
+
+function proceed(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
+  const begun = begin(state, atMs);
+  const next = conclude(advance(begun, effects), atMs, effects);
+  // The round that waited for the end of this one begins now: no event may come to begin it later.
+  return begun.running && !next.running ? proceed(next, atMs, effects) : next;
 }
 
 function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[]): VehicleState {
@@ -107,7 +112,10 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
     case 'round':
       return takeRound(state, event.round, effects);
     case 'captured': {
-      if (state.next?.round.round !== event.round) return dropFrames(state, event.frames, effects);
+      if (state.next?.round.round !== event.round)
+        return dropFrames(state, event.frames, NEWER_ROUND, effects);
+      if (state.next.frames)
+        return dropFrames(state, event.frames, 'the round has its frames already', effects);
       const cameras = event.frames.map(({ camera }) => camera);
       effects.push({ kind: 'ready', round: event.round, cameras });
       return { ...state, next: { ...state.next, frames: event.frames } };
@@ -120,13 +128,16 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
           detail: `frame ${event.frame} took longer than emulated`,
         });
       return withJob(state, event.frame, (job) => {
+        if (!isOnProcessor(job)) return job;
         if (event.answer) return finish(job, localOutcome(event.answer, job), effects);
-        return job.stage === 'running' ? { ...job, at: job.cut, stage: 'to-send' } : job;
+        return { ...job, at: job.cut, stage: 'to-send' };
       });
     case 'run-failed':
       effects.push({ kind: 'fault', fault: 'inference', detail: event.reason });
       return withJob(state, event.frame, (job) =>
-        finish(job, { outcome: 'dropped', reason: `inference failed: ${event.reason}` }, effects),
+        isOnProcessor(job)
+          ? finish(job, { outcome: 'dropped', reason: `inference failed: ${event.reason}` }, effects)
+          : job,
       );
     case 'sent':
       return withJob(state, event.frame, (job) =>
@@ -138,13 +149,12 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
       );
     case 'result':
       return takeResult(state, event, effects);
-    case 'cloud-lost':
-      if (state.running?.plan?.cloud !== event.cloud && state.plan?.cloud !== event.cloud) return state;
-      return withoutCloud(
-        { ...state, lostCloud: event.cloud },
-        `cloud worker ${event.cloud} was lost`,
-        effects,
-      );
+    case 'cloud-lost': {
+      const { cloud } = event;
+      const next = state.plan?.cloud === cloud ? { ...state, lostCloud: cloud } : state;
+      if (state.running?.plan?.cloud !== cloud) return next;
+      return withoutCloud(next, `cloud worker ${cloud} was lost`, effects);
+    }
     case 'timeout':
       return withJob(state, event.frame, (job) => {
         if (job.stage === 'sending') effects.push({ kind: 'stop-send', frame: job.frame });
@@ -175,24 +185,19 @@ function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect
 function takeRound(state: VehicleState, round: Round, effects: VehicleEffect[]): VehicleState {
   if (round.phase === 'go')
     return state.next?.round.round === round.round ? { ...state, next: { ...state.next, go: true } } : state;
-  const cleared = state.next?.frames ? dropFrames(state, state.next.frames, effects) : state;
+  if (state.next?.frames) dropFrames(state, state.next.frames, NEWER_ROUND, effects);
   effects.push({ kind: 'capture', round });
-  return { ...cleared, next: { round, go: false } };
+  return { ...state, next: { round, go: false } };
 }
 
 function dropFrames(
   state: VehicleState,
   frames: readonly { readonly frame: number; readonly camera: string }[],
+  reason: string,
   effects: VehicleEffect[],
 ): VehicleState {
   for (const { frame, camera } of frames)
-    effects.push({
-      kind: 'finish',
-      frame,
-      camera,
-      outcome: 'dropped',
-      reason: 'a newer round was asked for',
-    });
+    effects.push({ kind: 'finish', frame, camera, outcome: 'dropped', reason });
   return state;
 }
 
@@ -213,6 +218,7 @@ function takeResult(
     return state;
   }
   return withJob(state, result.frame, (waiting) => {
+    if (waiting.stage === 'sending') effects.push({ kind: 'stop-send', frame: waiting.frame });
     const fixedMs = event.atMs - (waiting.sentMs ?? event.atMs) - result.queueMs - result.tailMs;
     const measured = { ...waiting, tailMs: result.tailMs, fixedMs: Math.max(0, fixedMs) };
     const answer = { top: result.top, digest: result.digest };
@@ -247,11 +253,8 @@ function begin(state: VehicleState, atMs: number): VehicleState {
       const left = plan?.cloud === '' && plan.policy !== 'lo' ? { reason: NO_CLOUD } : {};
       return { frame, camera, cut, codec, stage: 'waiting', at: 0, ...left };
     });
-  return {
-    ...state,
-    next: undefined,
-    running: { round: next.round, plan, startMs: atMs, alone: !state.connected, jobs },
-  };
+  const alone = !state.connected || (plan !== undefined && plan.cloud === state.lostCloud);
+  return { ...state, next: undefined, running: { round: next.round, plan, startMs: atMs, alone, jobs } };
 }
 
 /** Gives the processor and the uplink their next job. */
@@ -259,8 +262,7 @@ function advance(state: VehicleState, effects: VehicleEffect[]): VehicleState {
   const { running, setup } = state;
   if (!running) return state;
   const plan = running.plan;
-  const cloudIsThere =
-    !running.alone && plan !== undefined && plan.cloud !== '' && plan.cloud !== state.lostCloud;
+  const cloudIsThere = !running.alone && plan !== undefined && plan.cloud !== '';
   const jobs = [...running.jobs];
   const busy = (...stages: Stage[]): boolean => jobs.some(({ stage }) => stages.includes(stage));
   const emulated = (from: number, to: number): { emulatedMs?: number } =>
@@ -342,6 +344,10 @@ function withJob(state: VehicleState, frame: number, change: (job: Job) => Job):
   if (!state.running) return state;
   const jobs = state.running.jobs.map((job) => (job.frame === frame ? change(job) : job));
   return { ...state, running: { ...state.running, jobs } };
+}
+
+function isOnProcessor({ stage }: Job): boolean {
+  return stage === 'running' || stage === 'finishing';
 }
 
 interface Ending {

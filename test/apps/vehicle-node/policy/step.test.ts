@@ -1,0 +1,644 @@
+/** Tables of what happens to a vehicle node and what it does about it. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { VehicleEffect } from '../../../../apps/vehicle-node/policy/events.ts';
+import {
+  answer,
+  begun,
+  capture,
+  captured,
+  disconnected,
+  drive,
+  go,
+  lost,
+  plan,
+  type Row,
+  result,
+  runDone,
+  runEnded,
+  sent,
+  stream,
+  TIMEOUT_MS,
+  timeout,
+} from './drive.ts';
+
+const FOUR = [1, 2, 3, 4];
+const four = (cut: number, codec?: 'jpeg') => FOUR.map((n) => stream(`camera-${n}`, cut, codec));
+const two = (cut: number) => four(cut).slice(0, 2);
+const wake = (frame: number): string => `wake ${frame} in ${TIMEOUT_MS} ms`;
+const all = (outcome: string): string =>
+  `round-done 1: ${FOUR.map((n) => `camera-${n} ${outcome}`).join(', ')}`;
+
+describe('A round as it should be', () => {
+  test('Under jps the next head runs while a tensor is on the uplink, and tensors go one at a time.', () => {
+    drive([
+      ...begun(four(2), 4, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [runDone(2), 'run 3 head 0-2 30 ms'],
+      [sent(1), 'send 2 cut 2 float32', wake(2)],
+      [result(1), 'finish 1 cloud'],
+      [runDone(3), 'run 4 head 0-2 30 ms'],
+      [runDone(4)],
+      [sent(2), 'send 3 cut 2 float32', wake(3)],
+      [sent(3), 'send 4 cut 2 float32', wake(4)],
+      [result(3), 'finish 3 cloud'],
+      [sent(4)],
+      [result(2), 'finish 2 cloud'],
+      [result(4), 'finish 4 cloud', all('cloud')],
+    ]);
+  });
+
+  test("Jobs run in the plan's order, whatever the order of the cameras.", () => {
+    const streams = [stream('camera-3', 2), stream('camera-1', 2), stream('camera-2', 2)];
+    drive([
+      ...begun(streams, 3, ['run 3 head 0-2 30 ms']),
+      [runDone(3), 'run 1 head 0-2 30 ms', 'send 3 cut 2 float32', wake(3)],
+      [runDone(1), 'run 2 head 0-2 30 ms'],
+      [sent(3), 'send 1 cut 2 float32', wake(1)],
+    ]);
+  });
+
+  test('Under lo every frame runs whole on the vehicle, one after another, and no reason is given.', () => {
+    drive([
+      ...begun(four(3), 4, ['run 1 head 0-3 100 ms']),
+      [runEnded(1), 'finish 1 local', 'run 2 head 0-3 100 ms'],
+      [runEnded(2), 'finish 2 local', 'run 3 head 0-3 100 ms'],
+      [runEnded(3), 'finish 3 local', 'run 4 head 0-3 100 ms'],
+      [runEnded(4), 'finish 4 local', all('local')],
+    ]);
+  });
+
+  for (const [name, codec] of [
+    ['ro', undefined],
+    ['ro-jpeg', 'jpeg'],
+  ] as const)
+    test(`Under ${name} nothing runs on the vehicle, and inputs go one at a time.`, () => {
+      const send = (frame: number): string => `send ${frame} cut 0 ${codec ?? 'float32'}`;
+      drive([
+        ...begun(four(0, codec), 4, [send(1), wake(1)]),
+        [sent(1), send(2), wake(2)],
+        [sent(2), send(3), wake(3)],
+        [result(1), 'finish 1 cloud'],
+        [result(2), 'finish 2 cloud'],
+        [sent(3), send(4), wake(4)],
+        [sent(4)],
+        [result(3), 'finish 3 cloud'],
+        [result(4), 'finish 4 cloud', all('cloud')],
+      ]);
+    });
+
+  test('The round-done effect carries the prediction, the times and what was measured of each job.', () => {
+    const { effects } = drive([
+      ...begun([stream('camera-1', 2)], 1, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'send 1 cut 2 float32', wake(1)],
+      [{ kind: 'sent', frame: 1, endMs: 6.5 }],
+      [result(1), 'finish 1 cloud', 'round-done 1: camera-1 cloud'],
+    ]);
+    // The round began with event 5 and ended with event 8; of the 2.5 ms after the last byte, 6 were
+    // queue and tail by the cloud's own clock: the rest is not negative.
+    assert.deepEqual(effects.at(-1), {
+      kind: 'round-done',
+      summary: {
+        round: 1,
+        epoch: 1,
+        policy: 'jps',
+        measured: true,
+        startMs: 5,
+        makespanMs: 3,
+        predictedMs: 100,
+        lowerBoundMs: 90,
+      },
+      report: {
+        round: 1,
+        makespanMs: 3,
+        uplinkBps: 1e6,
+        jobs: [{ camera: 'camera-1', cut: 2, codec: 'float32', outcome: 'cloud', tailMs: 5, fixedMs: 0 }],
+      },
+    });
+  });
+
+  test("What neither queue nor tail took between a tensor's last byte and its result is its fixed time.", () => {
+    const rows: Row[] = [
+      ...begun([stream('camera-1', 0)], 1, ['send 1 cut 0 float32', wake(1)]),
+      [{ kind: 'sent', frame: 1, endMs: -10.5 }],
+      [result(1), 'finish 1 cloud', 'round-done 1: camera-1 cloud'],
+    ];
+    const done = drive(rows).effects.at(-1) as VehicleEffect & { kind: 'round-done' };
+    assert.equal(done.report.jobs[0]!.fixedMs, 7 + 10.5 - 1 - 5);
+  });
+
+  test('A finished frame carries the answer of the cloud, or its own.', () => {
+    const { effects } = drive([
+      ...begun([stream('camera-1', 2), stream('camera-2', 3)], 2, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'run 2 head 0-3 100 ms', 'send 1 cut 2 float32', wake(1)],
+      [sent(1)],
+      [result(1), 'finish 1 cloud'],
+      [runEnded(2), 'finish 2 local', 'round-done 1: camera-1 cloud, camera-2 local'],
+    ]);
+    assert.deepEqual(
+      effects.filter(({ kind }) => kind === 'finish'),
+      [
+        { kind: 'finish', frame: 1, camera: 'camera-1', outcome: 'cloud', answer },
+        { kind: 'finish', frame: 2, camera: 'camera-2', outcome: 'local', answer },
+      ],
+    );
+  });
+
+  test('A machine that is the vehicle itself runs in its own time.', () => {
+    const rows: Row[] = [
+      ...begun(two(2), 2, ['run 1 head 0-2']),
+      [runDone(1), 'run 2 head 0-2', 'send 1 cut 2 float32', wake(1)],
+    ];
+    drive(rows, { emulated: false });
+  });
+
+  test('A head that took longer than its emulated time is counted, and its job goes on.', () => {
+    drive([
+      ...begun([stream('camera-1', 2)], 1, ['run 1 head 0-2 30 ms']),
+      [
+        { kind: 'run-done', frame: 1, overrun: true },
+        'fault overrun: frame 1 took longer than emulated',
+        'send 1 cut 2 float32',
+        wake(1),
+      ],
+    ]);
+  });
+
+  test('A go that comes before the frames are captured begins the round when they are.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(3))],
+      [capture(1), 'capture 1'],
+      [go(1)],
+      [captured(1, 1, 2), 'ready 1: camera-1 camera-2', 'run 1 head 0-3 100 ms'],
+    ]);
+  });
+
+  test('A round in which no camera delivered a frame ends as it begins.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(2))],
+      [capture(1), 'capture 1'],
+      [captured(1), 'ready 1: '],
+      [go(1), 'round-done 1: '],
+    ]);
+  });
+
+  test('A round that waits for the one before it begins as soon as that one has ended.', () => {
+    drive([
+      ...begun([stream('camera-1', 3)], 1, ['run 1 head 0-3 100 ms']),
+      [capture(2), 'capture 2'],
+      [captured(2, 2), 'ready 2: camera-2'],
+      [go(2)],
+      [runEnded(1), 'finish 1 local', 'round-done 1: camera-1 local', 'run 2 head 0-3 100 ms'],
+      [runEnded(2), 'finish 2 local', 'round-done 2: camera-2 local'],
+    ]);
+  });
+});
+
+describe('Timeouts', () => {
+  test('A tensor that is not through in time is stopped, and its frame finished from its cut.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [timeout(1), 'stop 1'],
+      [{ kind: 'send-failed', frame: 1, reason: 'the transfer was stopped' }],
+      [runDone(2), 'send 2 cut 2 float32', wake(2), 'run 1 local 2-3 70 ms'],
+      [runEnded(1), 'finish 1 local: no result in time'],
+      [sent(2)],
+      [result(2), 'finish 2 cloud', 'round-done 1: camera-1 local, camera-2 cloud'],
+    ]);
+  });
+
+  test('A frame whose result does not come in time is finished from its cut.', () => {
+    drive([
+      ...begun([stream('camera-1', 1)], 1, ['run 1 head 0-1 10 ms']),
+      [runDone(1), 'send 1 cut 1 float32', wake(1)],
+      [sent(1)],
+      [timeout(1), 'run 1 local 1-3 90 ms'],
+      [runEnded(1), 'finish 1 local: no result in time', 'round-done 1: camera-1 local'],
+    ]);
+  });
+
+  test('A frame that was sent as it is runs whole on the vehicle.', () => {
+    drive([
+      ...begun([stream('camera-1', 0, 'jpeg')], 1, ['send 1 cut 0 jpeg', wake(1)]),
+      [sent(1)],
+      [timeout(1), 'run 1 local 0-3 100 ms'],
+    ]);
+  });
+
+  test('A timeout of a frame that has ended, that is being finished or that nobody knows changes nothing.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [timeout(1)],
+      [timeout(99)],
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [sent(1)],
+      [timeout(1)],
+      [timeout(1)],
+      [runDone(2), 'send 2 cut 2 float32', wake(2), 'run 1 local 2-3 70 ms'],
+      [timeout(1)],
+      [sent(2)],
+      [result(2), 'finish 2 cloud'],
+      [timeout(2)],
+    ]);
+  });
+
+  test('A tensor that cannot be sent is finished here, with the reason.', () => {
+    drive([
+      ...begun([stream('camera-1', 2)], 1, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'send 1 cut 2 float32', wake(1)],
+      [{ kind: 'send-failed', frame: 1, reason: 'the connection was lost' }, 'run 1 local 2-3 70 ms'],
+      [runEnded(1), 'finish 1 local: the connection was lost', 'round-done 1: camera-1 local'],
+    ]);
+  });
+
+  test('A frame whose inference fails is dropped with the reason, and the others go on.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [
+        { kind: 'run-failed', frame: 1, reason: 'out of memory' },
+        'fault inference: out of memory',
+        'finish 1 dropped: inference failed: out of memory',
+        'run 2 head 0-2 30 ms',
+      ],
+    ]);
+  });
+});
+
+describe('A cloud that is lost, and a connection that is', () => {
+  const GONE = 'cloud worker cloud-1 was lost';
+  const CUT = 'the cable is cut';
+  const NONE = 'no cloud worker is there';
+  const causes = [
+    { name: 'cloud-lost', event: lost(), reason: GONE },
+    { name: 'disconnected', event: disconnected, reason: CUT },
+  ] as const;
+
+  for (const { name, event, reason } of causes) {
+    test(`${name} while the heads run: the job is finished from its cut, those that wait run whole.`, () => {
+      drive([
+        ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+        [event],
+        [runDone(1), 'run 2 local 0-3 100 ms'],
+        [runEnded(2), `finish 2 local: ${NONE}`, 'run 1 local 2-3 70 ms'],
+        [runEnded(1), `finish 1 local: ${NONE}`, 'round-done 1: camera-1 local, camera-2 local'],
+      ]);
+    });
+
+    test(`${name} while a tensor is sent and one waits for the uplink: both are finished from their cut.`, () => {
+      drive([
+        ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+        [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+        [runDone(2)],
+        [event, 'stop 1', 'run 1 local 2-3 70 ms'],
+        [runEnded(1), `finish 1 local: ${reason}`, 'run 2 local 2-3 70 ms'],
+        [runEnded(2), `finish 2 local: ${reason}`, 'round-done 1: camera-1 local, camera-2 local'],
+      ]);
+    });
+
+    test(`${name} while a tail is out: its frame is finished from its cut, and a late result changes nothing.`, () => {
+      drive([
+        ...begun([stream('camera-1', 2)], 1, ['run 1 head 0-2 30 ms']),
+        [runDone(1), 'send 1 cut 2 float32', wake(1)],
+        [sent(1)],
+        [event, 'run 1 local 2-3 70 ms'],
+        [result(1), 'fault result-ignored: frame 1: nobody waits for it'],
+        [runEnded(1), `finish 1 local: ${reason}`, 'round-done 1: camera-1 local'],
+      ]);
+    });
+
+    test(`${name} while a frame is being finished here, or runs whole, changes nothing of it.`, () => {
+      drive([
+        ...begun([stream('camera-1', 2), stream('camera-2', 3)], 2, ['run 1 head 0-2 30 ms']),
+        [runDone(1), 'run 2 head 0-3 100 ms', 'send 1 cut 2 float32', wake(1)],
+        [timeout(1), 'stop 1'],
+        [event],
+        [runEnded(2), 'finish 2 local', 'run 1 local 2-3 70 ms'],
+        [event],
+        [
+          runEnded(1),
+          'finish 1 local: no result in time',
+          'round-done 1: camera-1 local, camera-2 local',
+        ],
+        [event],
+      ]);
+    });
+  }
+
+  test('Frames that are captured when the connection is lost are finished here without a go.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(2))],
+      [capture(1), 'capture 1'],
+      [captured(1, 1, 2), 'ready 1: camera-1 camera-2'],
+      [disconnected, 'run 1 local 0-3 100 ms'],
+      [runEnded(1), `finish 1 local: ${NONE}`, 'run 2 local 0-3 100 ms'],
+      [runEnded(2), `finish 2 local: ${NONE}`, 'round-done 1: camera-1 local, camera-2 local'],
+    ]);
+  });
+
+  test('Frames that come in after the connection was lost are finished here too.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [capture(1), 'capture 1'],
+      [disconnected],
+      [captured(1, 1), 'ready 1: camera-1', 'run 1 head 0-3'],
+      [runEnded(1), 'finish 1 local', 'round-done 1: camera-1 local'],
+    ]);
+  });
+
+  test('Frames that wait behind a round when the connection is lost begin when that round has ended.', () => {
+    drive([
+      ...begun([stream('camera-1', 3)], 1, ['run 1 head 0-3 100 ms']),
+      [capture(2), 'capture 2'],
+      [captured(2, 2), 'ready 2: camera-2'],
+      [disconnected],
+      [runEnded(1), 'finish 1 local', 'round-done 1: camera-1 local', 'run 2 head 0-3 100 ms'],
+    ]);
+  });
+
+  test('A round that lost its cloud ends here even if the vehicle is connected again.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [disconnected],
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(2))],
+      [runDone(1), 'run 2 local 0-3 100 ms'],
+    ]);
+  });
+
+  test('The loss of another node is none of its business.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [lost('vehicle-2')],
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [lost('cloud-2')],
+      [sent(1)],
+    ]);
+  });
+
+  test('The loss of a worker that only the next plan names leaves the running round alone.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [plan(2, two(2), { cloud: 'cloud-2' })],
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [lost('cloud-2')],
+      [sent(1)],
+      [result(1), 'finish 1 cloud'],
+    ]);
+  });
+
+  test('A worker that was lost between two rounds is not used until a plan names one again.', () => {
+    const between: Row[] = [
+      ...begun([stream('camera-1', 0)], 1, ['send 1 cut 0 float32', wake(1)]),
+      [sent(1)],
+      [result(1), 'finish 1 cloud', 'round-done 1: camera-1 cloud'],
+      [lost()],
+      [capture(2), 'capture 2'],
+      [captured(2, 1), 'ready 2: camera-1'],
+    ];
+    drive([...between, [go(2), 'run 1 local 0-3 100 ms']]);
+    const without = plan(2, [stream('camera-1', 3)], { cloud: '' });
+    drive([...between, [without], [go(2), 'run 1 head 0-3 100 ms']]);
+    const again = plan(3, [stream('camera-1', 0)]);
+    drive([...between, [without], [again], [go(2), 'send 1 cut 0 float32', wake(1)]]);
+  });
+
+  test('A round that began without its worker ends without it: a worker that comes knows newer plans only.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(2))],
+      [lost()],
+      [capture(1), 'capture 1'],
+      [captured(1, 1, 2), 'ready 1: camera-1 camera-2'],
+      [go(1), 'run 1 local 0-3 100 ms'],
+      [plan(2, two(2))],
+      [runEnded(1), `finish 1 local: ${NONE}`, 'run 2 local 0-3 100 ms'],
+    ]);
+  });
+});
+
+describe('Results', () => {
+  const IGNORED = 'fault result-ignored: frame 1: nobody waits for it';
+
+  test('A second result of a frame changes nothing.', () => {
+    drive([
+      ...begun(two(0), 2, ['send 1 cut 0 float32', wake(1)]),
+      [sent(1), 'send 2 cut 0 float32', wake(2)],
+      [result(1), 'finish 1 cloud'],
+      [result(1), IGNORED],
+      [sent(2)],
+      [result(2), 'finish 2 cloud', 'round-done 1: camera-1 cloud, camera-2 cloud'],
+      [result(2), 'fault result-ignored: frame 2: nobody waits for it'],
+    ]);
+  });
+
+  test('A result of another epoch, of an unknown frame, or before the tensor was sent is ignored.', () => {
+    drive([
+      ...begun([stream('camera-1', 2)], 1, ['run 1 head 0-2 30 ms']),
+      [result(1), IGNORED],
+      [runDone(1), 'send 1 cut 2 float32', wake(1)],
+      [sent(1)],
+      [result(1, 2), IGNORED],
+      [result(77), 'fault result-ignored: frame 77: nobody waits for it'],
+      [result(1), 'finish 1 cloud', 'round-done 1: camera-1 cloud'],
+    ]);
+  });
+
+  test('A result that comes after the timeout is ignored: its frame is being finished here.', () => {
+    drive([
+      ...begun([stream('camera-1', 0)], 1, ['send 1 cut 0 float32', wake(1)]),
+      [sent(1)],
+      [timeout(1), 'run 1 local 0-3 100 ms'],
+      [result(1), IGNORED],
+      [runEnded(1), 'finish 1 local: no result in time', 'round-done 1: camera-1 local'],
+    ]);
+  });
+
+  test('A result for a tensor of which bytes still go out ends its transfer before the next begins.', () => {
+    drive([
+      ...begun(two(0), 2, ['send 1 cut 0 float32', wake(1)]),
+      [result(1), 'stop 1', 'finish 1 cloud', 'send 2 cut 0 float32', wake(2)],
+      [sent(1)],
+      [sent(2)],
+    ]);
+  });
+
+  test('A result between two rounds is ignored.', () => {
+    drive([[result(1), IGNORED]]);
+  });
+});
+
+describe('Plans', () => {
+  test('A plan that is not newer is refused, and so is one for another number of segments.', () => {
+    const { state } = drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(3, two(2))],
+      [plan(3, two(0)), 'fault plan-refused: epoch 3 is not after 3'],
+      [plan(2, two(0)), 'fault plan-refused: epoch 2 is not after 3'],
+      [
+        plan(4, two(0), { segmentMs: [1, 2] }),
+        'fault plan-refused: 2 segments where the model has 3',
+      ],
+    ]);
+    assert.equal(state.plan?.epoch, 3);
+  });
+
+  test('After a new connection the epochs may begin anew.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(9, two(2))],
+      [disconnected],
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(2))],
+    ]);
+  });
+
+  test('A plan that comes during a round waits for the next one.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [plan(2, two(0))],
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [runDone(2)],
+      [sent(1), 'send 2 cut 2 float32', wake(2)],
+      [sent(2)],
+      [result(1, 2), 'fault result-ignored: frame 1: nobody waits for it'],
+      [result(1, 1), 'finish 1 cloud'],
+      [result(2, 1), 'finish 2 cloud', 'round-done 1: camera-1 cloud, camera-2 cloud'],
+      [capture(2), 'capture 2'],
+      [captured(2, 1, 2), 'ready 2: camera-1 camera-2'],
+      [go(2), 'send 1 cut 0 float32', wake(1)],
+    ]);
+  });
+
+  test('Cameras that the plan does not know run here, after those that it knows.', () => {
+    drive([
+      ...begun([stream('camera-2', 1)], 3, ['run 2 head 0-1 10 ms']),
+      [runDone(2), 'run 1 head 0-3 100 ms', 'send 2 cut 1 float32', wake(2)],
+      [runEnded(1), 'finish 1 local', 'run 3 head 0-3 100 ms'],
+      [runEnded(3), 'finish 3 local'],
+    ]);
+  });
+
+  test('Without any plan everything runs here, in the time of the machine.', () => {
+    const { effects } = drive([
+      [{ kind: 'connected' }, 'hello'],
+      [capture(1), 'capture 1'],
+      [captured(1, 1), 'ready 1: camera-1'],
+      [go(1), 'run 1 head 0-3'],
+      [runEnded(1), 'finish 1 local', 'round-done 1: camera-1 local'],
+    ]);
+    const done = effects.at(-1) as VehicleEffect & { kind: 'round-done' };
+    const { epoch, policy, predictedMs } = done.summary;
+    assert.deepEqual({ epoch, policy, predictedMs }, { epoch: 0, policy: 'lo', predictedMs: 0 });
+  });
+
+  test('A plan without a cloud says so for each of its jobs, unless nobody wanted a cloud.', () => {
+    const local = (policy: string): Row[] => [
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, [stream('camera-1', 3)], { cloud: '', policy })],
+      [capture(1), 'capture 1'],
+      [captured(1, 1), 'ready 1: camera-1'],
+      [go(1), 'run 1 head 0-3 100 ms'],
+    ];
+    const done = 'round-done 1: camera-1 local';
+    drive([...local('jps'), [runEnded(1), 'finish 1 local: no cloud worker is there', done]]);
+    drive([...local('lo'), [runEnded(1), 'finish 1 local', done]]);
+  });
+});
+
+describe('Rounds', () => {
+  const NEWER = 'a newer round was asked for';
+
+  test('Frames that no go came for are dropped, with the reason, when the next round is asked for.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, two(3))],
+      [capture(1), 'capture 1'],
+      [captured(1, 1, 2), 'ready 1: camera-1 camera-2'],
+      [capture(2), `finish 1 dropped: ${NEWER}`, `finish 2 dropped: ${NEWER}`, 'capture 2'],
+      [go(1)],
+      [captured(2, 3), 'ready 2: camera-3'],
+      [go(2), 'run 3 head 0-3 100 ms'],
+    ]);
+  });
+
+  test('Frames that come too late for their round are dropped, with the reason.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [capture(1), 'capture 1'],
+      [capture(2), 'capture 2'],
+      [captured(1, 1, 2), `finish 1 dropped: ${NEWER}`, `finish 2 dropped: ${NEWER}`],
+      [captured(2, 3), 'ready 2: camera-3'],
+    ]);
+  });
+
+  test('Of a round that was captured twice the second frames are dropped, and none is forgotten.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [capture(1), 'capture 1'],
+      [capture(1), 'capture 1'],
+      [captured(1, 1), 'ready 1: camera-1'],
+      [captured(1, 2), 'finish 2 dropped: the round has its frames already'],
+      [go(1), 'run 1 head 0-3'],
+    ]);
+  });
+
+  test('A go for a round that nobody knows, or that runs already, changes nothing.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [go(1)],
+      [plan(1, two(3))],
+      [capture(1), 'capture 1'],
+      [captured(1, 1), 'ready 1: camera-1'],
+      [go(2)],
+      [go(1), 'run 1 head 0-3 100 ms'],
+      [go(1)],
+    ]);
+  });
+});
+
+describe('The roadside unit and the vehicle', () => {
+  test('Hello is said again until a verdict has come.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [{ kind: 'hello-due' }, 'hello'],
+      [{ kind: 'hello-due' }, 'hello'],
+      [{ kind: 'verdict', accepted: true, reason: '' }],
+      [{ kind: 'hello-due' }],
+      [disconnected],
+      [{ kind: 'hello-due' }],
+      [{ kind: 'connected' }, 'hello'],
+      [{ kind: 'hello-due' }, 'hello'],
+    ]);
+  });
+
+  test('A refusal ends the node, with the reason of the roadside unit.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [{ kind: 'verdict', accepted: false, reason: 'it has no camera' }, 'refused: it has no camera'],
+    ]);
+  });
+
+  test('It measures when it is asked to.', () => {
+    drive([[{ kind: 'measure-asked' }, 'measure']]);
+  });
+
+  test('Runs, transfers and failures of frames that nobody knows change nothing.', () => {
+    const rows: Row[] = [
+      [runDone(8)],
+      [runEnded(8)],
+      [{ kind: 'run-failed', frame: 8, reason: 'broken' }, 'fault inference: broken'],
+      [sent(8)],
+      [{ kind: 'send-failed', frame: 8, reason: 'gone' }],
+    ];
+    drive(rows);
+    const { state } = drive(begun(two(2), 2, ['run 1 head 0-2 30 ms']));
+    drive(rows, { state });
+    // Known, but not what the processor or the uplink works on.
+    const elsewhere = rows.map(([event, ...effects]): Row => [{ ...event, frame: 2 } as never, ...effects]);
+    drive([...elsewhere, [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)]], { state });
+  });
+});

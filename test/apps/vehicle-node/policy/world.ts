@@ -1,0 +1,318 @@
+/**
+ * A world around a vehicle's step that does whatever a list of deeds says, in any order, and keeps the
+ * books: what was asked of it, what it has answered, and how every frame ended.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { VehicleEffect, VehicleEvent } from '../../../../apps/vehicle-node/policy/events.ts';
+import { initialState, step, type VehicleState } from '../../../../apps/vehicle-node/policy/step.ts';
+import { answer, planOf, resultOf, stream, type Untimed } from './drive.ts';
+
+const LAST_CUT = 3;
+const CAMERAS = ['camera-1', 'camera-2', 'camera-3', 'camera-4'];
+const CLOUDS = ['', 'cloud-1', 'cloud-2'];
+
+/** Which frame an event is about: one of those that were captured, counted from the newest, or an unknown one. */
+const which = fc.nat(9);
+const cuts = fc.array(fc.constantFrom(0, 1, 1, 2, 2, 2, LAST_CUT), { minLength: 4, maxLength: 4 });
+
+/** The frame that is waited for now (null), or any. */
+const awaited = fc.option(which, { freq: 5 });
+const nothing = fc.constant(null);
+
+/** One thing that the world may do. Most of it is what was asked of it; some of it is not. */
+export const deed = fc.oneof(
+  ...(
+    [
+      [3, 'connected', {}],
+      [1, 'disconnected', {}],
+      [1, 'hello-due', {}],
+      [1, 'measure-asked', {}],
+      [1, 'verdict', { accepted: fc.boolean() }],
+      [1, 'cloud-lost', { cloud: fc.constantFrom(...CLOUDS, 'vehicle-2') }],
+      [
+        5,
+        'plan',
+        {
+          later: fc.constantFrom(-1, 0, 1, 1, 1, 3),
+          cloud: fc.constantFrom(...CLOUDS, 'cloud-1', 'cloud-1', 'cloud-1'),
+          policy: fc.constantFrom('lo', 'ro', 'jps'),
+          cameras: fc.shuffledSubarray(CAMERAS, { minLength: 2 }),
+          cuts,
+          jpeg: fc.boolean(),
+          segments: fc.constantFrom(LAST_CUT, LAST_CUT, LAST_CUT, LAST_CUT, 2),
+        },
+      ],
+      [4, 'capture', { newer: fc.constantFrom(0, 1, 1, 1, 1) }],
+      [14, 'captured', { cameras: fc.subarray(CAMERAS), unasked: fc.nat(9) }],
+      [14, 'go', { earlier: fc.constantFrom(0, 0, 0, 0, 1) }],
+      [30, 'run-done', { of: awaited, overrun: fc.boolean() }],
+      [1, 'run-failed', { of: fc.oneof(which, nothing) }],
+      [20, 'sent', { of: awaited }],
+      [1, 'send-failed', { of: fc.oneof(which, nothing) }],
+      [20, 'result', { of: awaited, otherEpoch: fc.constantFrom(0, 0, 0, 0, 1) }],
+      [2, 'timeout', { of: which }],
+    ] as const
+  ).map(([weight, name, rest]) => ({ weight, arbitrary: fc.record({ do: fc.constant(name), ...rest }) })),
+) as fc.Arbitrary<Deed>;
+export type Deed =
+  | { do: 'connected' | 'disconnected' | 'hello-due' | 'measure-asked' }
+  | { do: 'verdict'; accepted: boolean }
+  | { do: 'cloud-lost'; cloud: string }
+  | {
+      do: 'plan';
+      later: number;
+      cloud: string;
+      policy: string;
+      cameras: string[];
+      cuts: number[];
+      jpeg: boolean;
+      segments: number;
+    }
+  | { do: 'capture'; newer: number }
+  | { do: 'captured'; cameras: string[]; unasked: number }
+  | { do: 'go'; earlier: number }
+  | { do: 'run-done'; of: number | null; overrun: boolean }
+  | { do: 'result'; of: number | null; otherEpoch: number }
+  | { do: 'run-failed' | 'sent' | 'send-failed'; of: number | null }
+  | { do: 'timeout'; of: number };
+
+interface Frame {
+  readonly camera: string;
+  readonly capture: number;
+  /** The cut that its tensor has reached in the world. */
+  at: number;
+  epoch: number;
+  outcome?: string;
+  reason?: string | undefined;
+}
+
+export const DROPPED_UNSTARTED = ['a newer round was asked for', 'the round has its frames already'];
+
+export class World {
+  state: VehicleState = initialState({ lastCut: LAST_CUT, emulated: true });
+  readonly frames: Frame[] = [];
+  /** Every event so far, for replays. */
+  readonly events: VehicleEvent[] = [];
+  readonly effects: VehicleEffect[][] = [];
+  readonly #captures: { readonly round: number; readonly frames: readonly number[] }[] = [];
+  readonly #asked: number[] = [];
+  readonly #ready: number[] = [];
+  #running: (VehicleEffect & { kind: 'run' }) | undefined;
+  #sending: number | undefined;
+  readonly #wakes = new Set<number>();
+  /** Frames that have ended since the last round did, those that never began left out. */
+  #endedInRound: number[] = [];
+  #lastRound = 0;
+  #epoch = 0;
+
+  /** @param underWay the vehicle is connected and has a plan with a cloud already. */
+  constructor(underWay: boolean) {
+    if (!underWay) return;
+    this.do({ do: 'connected' });
+    const jps = { policy: 'jps', cloud: 'cloud-1', cameras: CAMERAS, cuts: [2, 2, 1, 0], jpeg: true };
+    this.do({ do: 'plan', later: 1, segments: LAST_CUT, ...jps });
+  }
+
+  /** Does a deed; what makes no sense now becomes an event that nobody asked for. */
+  do(deed: Deed): void {
+    switch (deed.do) {
+      case 'disconnected':
+        return this.take({ kind: 'disconnected', reason: 'the cable is cut' });
+      case 'verdict':
+        return this.take({ kind: 'verdict', accepted: deed.accepted, reason: 'why' });
+      case 'plan': {
+        this.#epoch = Math.max(1, this.#epoch + deed.later);
+        const codec = (cut: number) => (deed.jpeg && cut === 0 ? 'jpeg' : 'float32');
+        const streams = deed.cameras.map((camera, place) =>
+          stream(camera, deed.cuts[place]!, codec(deed.cuts[place]!)),
+        );
+        const segmentMs = new Array<number>(deed.segments).fill(10);
+        const { cloud, policy } = deed;
+        return this.take({ kind: 'plan', plan: planOf(this.#epoch, streams, { cloud, policy, segmentMs }) });
+      }
+      case 'capture':
+        this.#lastRound += this.#lastRound === 0 ? 1 : deed.newer;
+        return this.#round(this.#lastRound, 'capture');
+      case 'captured': {
+        const round = this.#asked.shift();
+        if (round !== undefined) return this.#captured(round, deed.cameras);
+        if (deed.unasked === 0) this.#captured(this.#lastRound, deed.cameras);
+        return;
+      }
+      case 'go':
+        return this.#round(this.#lastRound - deed.earlier, 'go');
+      case 'run-done':
+        return this.#runDone(deed.of === null ? this.#running?.frame : this.#frame(deed.of), deed.overrun);
+      case 'run-failed': {
+        const frame = deed.of === null ? this.#running?.frame : this.#frame(deed.of);
+        if (frame === this.#running?.frame) this.#running = undefined;
+        return this.take({ kind: 'run-failed', frame: frame ?? 0, reason: 'out of memory' });
+      }
+      case 'sent':
+        return this.#sent(deed.of === null ? this.#sending : this.#frame(deed.of));
+      case 'send-failed': {
+        const frame = deed.of === null ? this.#sending : this.#frame(deed.of);
+        if (frame === this.#sending) this.#sending = undefined;
+        return this.take({ kind: 'send-failed', frame: frame ?? 0, reason: 'the connection was lost' });
+      }
+      case 'result': {
+        const frame = deed.of === null ? this.#inCloud() : this.#frame(deed.of);
+        const epoch = (this.frames[frame - 1]?.epoch ?? 1) + deed.otherEpoch;
+        return this.take({ kind: 'result', result: resultOf(frame, epoch) });
+      }
+      case 'cloud-lost':
+        return this.take({ kind: 'cloud-lost', cloud: deed.cloud });
+      case 'timeout':
+        return this.take({ kind: 'timeout', frame: this.#frame(deed.of) });
+      default:
+        return this.take({ kind: deed.do } as Untimed<VehicleEvent>);
+    }
+  }
+
+  /** From now on the world does all that it is asked to, except that the cloud stays silent. */
+  settle(): void {
+    for (let turn = 0; turn < 10_000; turn++) {
+      if (this.#asked.length > 0) this.#captured(this.#asked.shift()!, CAMERAS);
+      else if (this.#ready.length > 0) this.#round(this.#ready.shift()!, 'go');
+      else if (this.#running) this.#runDone(this.#running.frame, false);
+      else if (this.#sending !== undefined) this.#sent(this.#sending);
+      else if (this.#wakes.size > 0) {
+        const frame = [...this.#wakes][0]!;
+        this.#wakes.delete(frame);
+        this.take({ kind: 'timeout', frame });
+      } else return;
+    }
+    assert.fail('the vehicle never comes to rest');
+  }
+
+  /** What must hold once the world has settled. */
+  checkEnded(): void {
+    this.frames.forEach(({ outcome }, index) => {
+      assert.ok(outcome, `frame ${index + 1} has no end`);
+    });
+    assert.deepEqual(this.#endedInRound, [], 'a round has not ended');
+  }
+
+  take(untimed: Untimed<VehicleEvent>): void {
+    const event = freeze({ atMs: this.events.length, ...untimed } as VehicleEvent);
+    const { state, effects } = step(this.state, event);
+    this.state = freeze(state);
+    this.events.push(event);
+    this.effects.push([...freeze(effects)]);
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: VehicleEffect): void {
+    switch (effect.kind) {
+      case 'capture':
+        this.#asked.push(effect.round.round);
+        return;
+      case 'ready':
+        this.#ready.push(effect.round);
+        return;
+      case 'run': {
+        const frame = this.#open(effect.frame);
+        assert.equal(this.#running, undefined, 'two runs at a time');
+        assert.equal(effect.from, frame.at, 'a run starts where the tensor stands');
+        assert.ok(effect.from < effect.to && effect.to <= LAST_CUT);
+        this.#running = effect;
+        return;
+      }
+      case 'send': {
+        const frame = this.#open(effect.frame);
+        assert.equal(this.#sending, undefined, 'two tensors on the uplink');
+        assert.equal(effect.cut, frame.at, 'the tensor that is sent is the one at its cut');
+        assert.ok(effect.cut < LAST_CUT, 'what has run whole is not sent');
+        frame.epoch = effect.epoch;
+        this.#sending = effect.frame;
+        return;
+      }
+      case 'stop-send':
+        assert.equal(this.#sending, effect.frame, 'only what is sent can be stopped');
+        this.#sending = undefined;
+        return;
+      case 'wake':
+        this.#wakes.add(effect.frame);
+        return;
+      case 'finish': {
+        const frame = this.#open(effect.frame);
+        assert.equal(effect.answer === undefined, effect.outcome === 'dropped');
+        assert.ok(effect.outcome !== 'dropped' || effect.reason, 'who drops a frame says why');
+        assert.equal(effect.camera, frame.camera);
+        frame.outcome = effect.outcome;
+        this.#wakes.delete(effect.frame);
+        if (!DROPPED_UNSTARTED.includes(effect.reason ?? '')) this.#endedInRound.push(effect.frame);
+        return;
+      }
+      case 'round-done': {
+        const { round, jobs } = effect.report;
+        const ended = this.#endedInRound.sort((a, b) => a - b);
+        assert.ok(
+          this.#captures.some((taken) => taken.round === round && taken.frames.join() === ended.join()),
+          `round ${round} ended with the frames ${ended.join()}`,
+        );
+        assert.equal(jobs.length, ended.length);
+        this.#endedInRound = [];
+      }
+    }
+  }
+
+  /** A frame that was captured and has not ended. */
+  #open(number: number): Frame {
+    const frame = this.frames[number - 1];
+    assert.ok(frame, `nobody captured frame ${number}`);
+    assert.equal(frame.outcome, undefined, `frame ${number} has ended already`);
+    return frame;
+  }
+
+  /** Counted from the newest; 0 where there is none, which no frame has for its number. */
+  #frame(fromNewest: number): number {
+    return Math.max(0, this.frames.length - fromNewest);
+  }
+
+  /** A frame whose tensor was sent and that has not ended. */
+  #inCloud(): number {
+    return 1 + this.frames.findIndex(({ epoch, outcome }) => epoch > 0 && outcome === undefined);
+  }
+
+  #round(round: number, phase: 'capture' | 'go'): void {
+    if (round > 0)
+      this.take({ kind: 'round', round: { round, phase, frameIndex: 0, measured: round % 2 === 0 } });
+  }
+
+  #captured(round: number, cameras: readonly string[]): void {
+    const capture = this.#captures.length;
+    const frames = cameras.map((camera) => {
+      this.frames.push({ camera, capture, at: 0, epoch: 0 });
+      return { camera, frame: this.frames.length };
+    });
+    this.#captures.push({ round, frames: frames.map(({ frame }) => frame) });
+    this.take({ kind: 'captured', round, frames });
+  }
+
+  #runDone(frame: number | undefined, overrun: boolean): void {
+    const run = this.#running?.frame === frame ? this.#running : undefined;
+    // An answer comes from the last segment, and from nowhere else; of what was not asked, anything.
+    const whole = run ? run.to === LAST_CUT : overrun;
+    if (run) {
+      this.frames[run.frame - 1]!.at = run.to;
+      this.#running = undefined;
+    }
+    this.take({ kind: 'run-done', frame: frame ?? 0, overrun, ...(whole ? { answer } : {}) });
+  }
+
+  #sent(frame: number | undefined): void {
+    if (frame === this.#sending) this.#sending = undefined;
+    this.take({ kind: 'sent', frame: frame ?? 0, endMs: this.events.length });
+  }
+}
+
+/** Freezes a value and all that it is made of, so that whoever changes it fails. */
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import { writeLine } from '../../libs/dnn/architectures/write-line.ts';
+import { onnx } from '../../libs/dnn/onnx.ts';
+import { splitlane, temporaryFolder } from '../system/splitlane.ts';
+import { TINY } from '../tiny-model.ts';
+
+describe('bad input', { timeout: 120_000 }, () => {
+  const home = temporaryFolder();
+  const at = (name: string): string => path.join(home.path, name);
+
+  before(async () => {
+    const save = (name: string, model: object): void =>
+      writeFileSync(at(name), onnx.ModelProto.encode(onnx.ModelProto.create(model)).finish());
+    const tiny = writeLine(TINY);
+    const graph = tiny.graph!;
+    save('no-opset.onnx', { ...tiny, opsetImport: [] });
+    const joined = { opType: 'Add', input: ['fc4', 'fc4/linear'], output: ['sum'] };
+    const beside = { opType: 'Relu', input: ['fc4'], output: ['fc4/linear'] };
+    save('branch.onnx', {
+      ...tiny,
+      graph: { ...graph, node: [...graph.node!, beside, joined], output: [{ name: 'sum' }] },
+    });
+    writeFileSync(at('text.onnx'), 'this is no network');
+    writeFileSync(at('a-file'), 'a file');
+    mkdirSync(at('no-pictures'));
+    mkdirSync(at('broken-pictures'));
+    writeFileSync(path.join(at('broken-pictures'), 'one.jpg'), 'no picture');
+    mkdirSync(at('log-with-something'));
+    writeFileSync(path.join(at('log-with-something'), 'note.txt'), 'mine');
+    const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } });
+    await picture.jpeg().toFile(at('picture.onnx'));
+    writeFileSync(at('tiny.onnx'), onnx.ModelProto.encode(tiny).finish());
+    save('odd-card.onnx', tiny);
+    writeFileSync(at('odd-card.yaml'), 'sise: [1, 1]\n');
+  });
+  after(() => {
+    home[Symbol.dispose]();
+  });
+
+  const refused: readonly (readonly [string, string[], RegExp])[] = [
+    ['an unknown command', ['drive'], /unknown command 'drive'/],
+    ['an unknown option', ['demo', '--fast'], /unknown option '--fast'/],
+    [
+      'an unknown policy',
+      ['demo', '--policy', 'lo,best'],
+      /--policy best: there is no such policy; there are lo, ro/,
+    ],
+    [
+      'an unknown model',
+      ['demo', '--model', 'resnet'],
+      /model resnet: neither a built-in network \(alexnet, vgg16\)/,
+    ],
+    ['an unknown link', ['demo', '--link', '5g'], /--link 5g: must be cat1, 3g, 4g, wifi, or a rate/],
+    ['a rate of 0', ['demo', '--link', '0'], /--link 0: must be .* above 0/],
+    ['a negative rate', ['demo', '--link', '-3'], /--link -3: must be .* above 0/],
+    ['a rate that is no number', ['demo', '--link', 'NaN'], /--link NaN: must be/],
+    ['no vehicle', ['demo', '--vehicles', '0'], /--vehicles 0: must be a whole number from 1/],
+    ['half a camera', ['demo', '--cameras', '1.5'], /--cameras 1.5: must be a whole number from 1/],
+    ['no round', ['demo', '--rounds', '0'], /--rounds 0: must be a whole number from 1/],
+    ['a negative round-trip time', ['demo', '--rtt', '-1'], /--rtt -1: must be a time in ms, 0 or more/],
+    [
+      'a vehicle that takes no time',
+      ['demo', '--vehicle-ms', '400,0'],
+      /--vehicle-ms 0: must be a time in ms, above 0/,
+    ],
+    [
+      'frames that are to stay on board and to be sent',
+      ['demo', '--keep-frames-on-board', '--policy', 'ro-jpeg'],
+      /--policy ro-jpeg: it sends frames, which --keep-frames-on-board forbids/,
+    ],
+    [
+      'a folder of frames that is not there',
+      ['demo', '--frames', at('nowhere')],
+      /--frames .*nowhere: there is no such folder/,
+    ],
+    [
+      'a file as folder of frames',
+      ['demo', '--frames', at('a-file')],
+      /--frames .*a-file: this is a file, not a folder/,
+    ],
+    [
+      'a folder without pictures',
+      ['demo', '--frames', at('no-pictures')],
+      /frames .*no-pictures: there is no picture in this folder/,
+    ],
+    [
+      'a folder of broken pictures only',
+      ['demo', '--model', at('tiny.onnx'), '--frames', at('broken-pictures')],
+      /frames .*broken-pictures: none of its 1 pictures can be read/,
+    ],
+    ['text as model', ['demo', '--model', at('text.onnx')], /model .*text.onnx: this is not an ONNX file/],
+    [
+      'a picture as model',
+      ['demo', '--model', at('picture.onnx')],
+      /model .*picture.onnx: this is not an ONNX file/,
+    ],
+    [
+      'a folder as model',
+      ['demo', '--model', at('no-pictures')],
+      /model .*no-pictures: cannot be read \(EISDIR\)/,
+    ],
+    [
+      'a model without operator set',
+      ['demo', '--model', at('no-opset.onnx')],
+      /model .*no-opset.onnx: it names no operator set/,
+    ],
+    [
+      'a model that is not a line',
+      ['demo', '--model', at('branch.onnx')],
+      /model .*branch.onnx: it is a DAG: .* only line networks, .* are supported yet/,
+    ],
+    ['a card with a wrong key', ['demo', '--model', at('odd-card.onnx')], /odd-card.yaml: .*sise/],
+    [
+      'a log folder with something in it',
+      ['demo', '--log', at('log-with-something')],
+      /--log .*: the folder is not empty/,
+    ],
+    ['a file as log folder', ['demo', '--log', at('a-file')], /--log .*a-file: this is a file, not a folder/],
+    [
+      'a log folder where none can be',
+      ['demo', '--model', at('tiny.onnx'), '--log', '/proc/splitlane'],
+      /--log \/proc\/splitlane: cannot be written/,
+    ],
+  ];
+  for (const [what, words, message] of refused)
+    it(`${what} is refused in one clear line with exit code 2`, async () => {
+      const log = at('must-not-be');
+      const named = words[0] === 'demo' && !words.includes('--log') ? [...words, '--log', log] : words;
+      const { code, stdout, stderr } = await splitlane(named, home.path);
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, '');
+      const lines = stderr
+        .trimEnd()
+        .split('\n')
+        .filter((line) => !line.startsWith('preparing the model'));
+      assert.equal(lines.length, 1, stderr);
+      assert.match(lines[0]!, message);
+      assert.match(lines[0]!, /^splitlane: /);
+      assert.ok(!existsSync(log), 'no log is begun');
+    });
+
+  it('help is no error', async () => {
+    for (const words of [
+      ['--help'],
+      ['demo', '--help'],
+      ['vehicle', '--help'],
+      ['rsu', '--help'],
+      ['cloud', '--help'],
+    ]) {
+      const { code, stdout } = await splitlane(words, home.path);
+      assert.equal(code, 0);
+      assert.match(stdout, /Usage: splitlane/);
+    }
+    const { stdout } = await splitlane(['demo', '--help'], home.path);
+    const options = [
+      '--vehicles',
+      '--cameras',
+      '--rounds',
+      '--model',
+      '--frames',
+      '--link',
+      '--rtt',
+      '--vehicle-ms',
+    ];
+    for (const option of [...options, '--policy', '--log', '--json', '--keep-running'])
+      assert.ok(stdout.includes(option));
+  });
+});

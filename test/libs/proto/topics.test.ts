@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  MAX_CHUNK_BYTES,
+  MAX_PACKET_BYTES,
+  packetBytes,
+  parseTopic,
+  type TopicKey,
+  topicOf,
+  topics,
+} from '../../../libs/proto/index.ts';
+import { name } from './random-messages.ts';
+
+const KEYS = Object.keys(topics) as TopicKey[];
+const key = fc.constantFrom(...KEYS);
+
+/** Whether a topic matches a filter with single-level wildcards. [MQTT-4.7.1-3] */
+function matches(filter: string, topic: string): boolean {
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  return wanted.length === levels.length && wanted.every((level, i) => level === '+' || level === levels[i]);
+}
+
+test('A topic leads back to its entry of the table and its node.', () => {
+  fc.assert(
+    fc.property(key, name, (entry, node) => {
+      assert.deepEqual(parseTopic(topicOf(entry, node)), { key: entry, node });
+    }),
+  );
+});
+
+test('A topic is matched by the filter of its own entry only.', () => {
+  fc.assert(
+    fc.property(key, name, (entry, node) => {
+      const matched = KEYS.filter((other) => matches(topicOf(other, '+'), topicOf(entry, node)));
+      assert.deepEqual(matched, [entry]);
+    }),
+  );
+});
+
+test('No two entries or nodes have the same topic.', () => {
+  fc.assert(
+    fc.property(key, name, key, name, (one, node, other, otherNode) => {
+      fc.pre(one !== other || node !== otherNode);
+      assert.notEqual(topicOf(one, node), topicOf(other, otherNode));
+    }),
+  );
+});
+
+test('Topics stand under one root with the version of the protocol.', () => {
+  assert.equal(topicOf('tensor', 'vehicle-1'), 'splitlane/v1/vehicle/vehicle-1/tensor');
+  assert.equal(topicOf('clockPing', 'cloud'), 'splitlane/v1/node/cloud/clock/ping');
+  assert.equal(topicOf('plan', '+'), 'splitlane/v1/vehicle/+/plan');
+});
+
+test('A topic that is not ours leads nowhere.', () => {
+  for (const topic of [
+    '',
+    'splitlane',
+    'splitlane/v1/',
+    'splitlane/v1/vehicle/plan',
+    'splitlane/v1/vehicle//plan',
+    'splitlane/v1/vehicle/+/plan',
+    'splitlane/v1/vehicle/Car/plan',
+    'splitlane/v1/vehicle/a/b/plan',
+    'splitlane/v1/vehicle/a/plan/',
+    '/splitlane/v1/vehicle/a/plan',
+    'splitlane/v2/vehicle/a/plan',
+    'splitlane/v1/vehicle/a/unknown',
+    'splitlane/v1/node/a/tensor',
+    `splitlane/v1/vehicle/${'a'.repeat(49)}/plan`,
+    '$SYS/broker/uptime',
+  ])
+    assert.equal(parseTopic(topic), undefined, topic);
+});
+
+test('Any string is parsed to an entry that it is the topic of, or to nothing.', () => {
+  const pieces = fc.constantFrom('splitlane', 'v1', 'node', 'vehicle', 'hello', 'clock', 'ping', 'plan', 'a', '');
+  const topic = fc.oneof(
+    fc.string(),
+    fc.array(pieces, { maxLength: 7 }).map((levels) => levels.join('/')),
+    fc.array(pieces, { maxLength: 4 }).map((levels) => `splitlane/v1/${levels.join('/')}`),
+  );
+  fc.assert(
+    fc.property(topic, (some) => {
+      const parsed = parseTopic(some);
+      if (parsed) assert.equal(topicOf(parsed.key, parsed.node), some);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('The largest packet of every topic passes the broker’s door, for the longest name of a node.', () => {
+  for (const entry of KEYS) {
+    const topic = topicOf(entry, 'n'.repeat(48));
+    const packetIdentifier = 2;
+    assert.ok(packetBytes(topic, topics[entry].maxBytes) + packetIdentifier <= MAX_PACKET_BYTES, entry);
+  }
+});
+
+test('A tensor’s piece is small enough that a chunk and its header fit into the limit of their topic.', () => {
+  assert.equal(MAX_CHUNK_BYTES, 65_536);
+  assert.ok(topics.tensor.maxBytes - MAX_CHUNK_BYTES >= 200);
+});
+
+test('What is retained is state that a late comer needs, and travels with QoS 1.', () => {
+  const retained = KEYS.filter((entry) => topics[entry].retain);
+  assert.deepEqual(retained, ['presence', 'plan']);
+  for (const entry of retained) assert.equal(topics[entry].qos, 1);
+});
