@@ -18,7 +18,7 @@ export class ProgressLine {
   show(what: string, fraction: number, detail = ''): void {
     const nowMs = systemClock.now();
     if (!this.#stream.isTTY) {
-      if (what !== this.#what) this.#stream.write(`${what} …\n`);
+      if (what !== this.#what) this.#stream.write(`${what} … ${detail}`.trimEnd().concat('\n'));
       this.#what = what;
       return;
     }

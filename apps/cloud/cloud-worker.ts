@@ -9,8 +9,6 @@ import type { CloudEffect, CloudEvent, TailJob } from './policy/events.ts';
 import { type CloudState, initialState, refusal, step } from './policy/step.ts';
 
 const HELLO_AGAIN_MS = 2000;
-const MEASURE_REPETITIONS = 15;
-const MEASURE_GAP_MS = 30;
 
 export class CloudWorker {
   readonly #config: CloudConfig;
@@ -125,7 +123,7 @@ export class CloudWorker {
   }
 
   async #measure(): Promise<void> {
-    const segmentMs = await this.#threads[0]!.measure(MEASURE_REPETITIONS, MEASURE_GAP_MS);
+    const segmentMs = await this.#threads[0]!.measure();
     const profile = { segmentMs: [...segmentMs], cuts: [...this.#model.cuts], jpegBytes: 0 };
     const at_ms = this.#clock.now();
     this.#log.write('profile', { at_ms, node: this.#config.node, profile: JSON.stringify(profile) });
@@ -150,7 +148,7 @@ export class CloudWorker {
     const { vehicle, frame, cut, codec } = job;
     const bytes = this.#tensors.get(keyOf(job))!;
     this.#tensors.delete(keyOf(job));
-    const arrivedMs = this.#clock.now();
+    const { arrivedMs } = this.#steps.state.running[worker]!;
     const input: Input =
       codec === 'jpeg'
         ? { kind: 'jpeg', data: bytes }

@@ -11,12 +11,9 @@ import type { VehicleEffect, VehicleEvent } from './policy/events.ts';
 import { initialState, step, type VehicleState } from './policy/step.ts';
 
 const HELLO_AGAIN_MS = 2000;
-const MEASURE_REPETITIONS = 15;
-const MEASURE_GAP_MS = 30;
 
 /** What of a frame is kept until it has ended. */
 interface Held {
-  readonly camera: string;
   readonly jpeg: Buffer;
   /** The tensor at the cut that the job has reached. */
   tensor: Float32Array<ArrayBuffer>;
@@ -37,6 +34,7 @@ export class VehicleNode {
   #link: Link | undefined;
   #clockSync: ClockSync | undefined;
   #steps!: StepRunner<VehicleState, VehicleEvent, VehicleEffect>;
+  #capturing = Promise.resolve();
   #lastFrame = 0;
   #stopping = false;
 
@@ -88,10 +86,12 @@ export class VehicleNode {
     this.#clockSync.start();
   }
 
-  /** Ends all work, says goodbye and closes the log. */
+  /** Drops what has not ended, says goodbye and closes the log. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    await this.#capturing;
+    this.#steps?.take({ kind: 'stopping' });
     this.#steps?.stop();
     this.#clockSync?.stop();
     for (const timer of this.#wakers.values()) timer.cancel();
@@ -122,7 +122,8 @@ export class VehicleNode {
       case 'measure':
         return void this.#measure();
       case 'capture':
-        return void this.#capture(effect.round);
+        this.#capturing = this.#capture(effect.round);
+        return;
       case 'ready':
         this.#session.publish('ready', node, { round: effect.round, cameras: [...effect.cameras] });
         return;
@@ -190,7 +191,7 @@ export class VehicleNode {
   }
 
   async #measure(): Promise<void> {
-    const segmentMs = await this.#thread.measure(MEASURE_REPETITIONS, MEASURE_GAP_MS);
+    const segmentMs = await this.#thread.measure();
     const sizes: number[] = [];
     for (const camera of this.#cameras) {
       try {
@@ -220,7 +221,7 @@ export class VehicleNode {
           return undefined;
         }
         const frame = ++this.#lastFrame;
-        this.#held.set(frame, { camera: camera.name, jpeg: taken.jpeg, tensor: taken.tensor });
+        this.#held.set(frame, { jpeg: taken.jpeg, tensor: taken.tensor });
         const captured_ms = this.#clock.now();
         this.#log.write('frame', {
           frame,

@@ -9,6 +9,7 @@ const THREADS = 2;
 /**
  * Digests of the whole model's answers, by the digest of the frame's JPEG. The frames are captured again:
  * a camera gives the same frame for the same number. A frame that comes out different has no entry.
+ * @param onProgress told after each frame; what it throws ends the work.
  */
 export async function referenceDigests(
   model: PreparedModel,

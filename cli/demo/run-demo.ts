@@ -28,21 +28,26 @@ export class Interrupted extends Error {
  */
 export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Promise<RunSummary> {
   const progress = new ProgressLine();
+  const stopIfInterrupted = (log: string): void => {
+    if (interrupt.aborted && !options.keepRunning) throw new Interrupted(`stopped before the end; ${log}`);
+  };
   const model = await prepareModel(options.model, {
     onProgress: (what, fraction) => progress.show(`preparing the model: ${what}`, fraction),
   });
   if (options.keepFramesOnBoard && model.cuts.length < 3)
     throw new UsageError(`--keep-frames-on-board: ${model.name} has no cut between its input and its output`);
   await checkFrames(options, model);
+  stopIfInterrupted('nothing was begun');
   makeLogFolder(options.log);
   const vehicles = await campaign(options, model, interrupt, progress);
 
   const logs = openRun(options.log);
   try {
     const frames = answeredFrames(logs);
-    const expected = await referenceDigests(model, vehicles, frames, (fraction) =>
-      progress.show('comparing with the whole model', fraction),
-    );
+    const expected = await referenceDigests(model, vehicles, frames, (fraction) => {
+      stopIfInterrupted(`the log is in ${options.log}`);
+      progress.show('comparing with the whole model', fraction);
+    });
     progress.clear();
     return summarise(
       logs,

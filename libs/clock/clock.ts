@@ -10,9 +10,12 @@ export interface Clock {
   now(): number;
   /** Wall time in ms since the Unix epoch: for people and file names, never for durations. */
   wallMs(): number;
-  /** Calls `run` once, `delayMs` from now at the earliest. A timer does not keep the process alive. */
+  /**
+   * Calls `run` once, `delayMs` from now: the machine's timers are up to 1.5 ms early, and late under load.
+   * A timer does not keep the process alive.
+   */
   after(delayMs: number, run: () => void): Timer;
-  /** Resolves `delayMs` from now at the earliest. */
+  /** Resolves `delayMs` from now, as precise as `after`; it does keep the process alive. */
   sleep(delayMs: number): Promise<void>;
 }
 

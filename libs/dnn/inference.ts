@@ -9,6 +9,9 @@ import type {
   RunRequest,
 } from './inference-messages.ts';
 
+const MEASURE_REPETITIONS = 15;
+const MEASURE_GAP_MS = 30;
+
 interface Waiting {
   resolve(reply: RunReply & MeasureReply): void;
   reject(error: Error): void;
@@ -56,9 +59,10 @@ export class InferenceThread {
     return this.#ask({ kind: 'run', ...request }, handOver);
   }
 
-  /** Median time of each segment in ms, over `repetitions` runs with `gapMs` of rest before each. */
-  async measure(repetitions: number, gapMs: number): Promise<readonly number[]> {
-    return (await this.#ask({ kind: 'measure', repetitions, gapMs }, [])).segmentMs;
+  /** Median time of each segment in ms, over some runs of the chain with a rest before each. */
+  async measure(): Promise<readonly number[]> {
+    const request = { kind: 'measure' as const, repetitions: MEASURE_REPETITIONS, gapMs: MEASURE_GAP_MS };
+    return (await this.#ask(request, [])).segmentMs;
   }
 
   async stop(): Promise<void> {

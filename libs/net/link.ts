@@ -60,8 +60,9 @@ export class Link extends Duplex {
 
   /** Calls `reached` with the time at which the first `atBytes` accepted bytes have left the vehicle. */
   whenSent(atBytes: number, reached: (atMs: number) => void): void {
-    if (this.#sentBytes >= atBytes) reached(this.#clock.now());
-    else this.#marks.push({ atBytes, reached });
+    if (this.#sentBytes >= atBytes) return reached(this.#clock.now());
+    this.#marks.push({ atBytes, reached });
+    this.#marks.sort((a, b) => a.atBytes - b.atBytes);
   }
 
   override _read(): void {

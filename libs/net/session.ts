@@ -1,6 +1,7 @@
 /** A node's MQTT session: typed messages on the topics of the one table, checked on arrival. */
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { systemClock } from '@splitlane/clock';
 import {
   decode,
   encode,
@@ -32,6 +33,7 @@ export interface SessionOptions {
 const KEEP_ALIVE_S = 30;
 const RECONNECT_MS = 500;
 const CONNECT_TIMEOUT_MS = 10_000;
+const GOODBYE_MS = 1000;
 
 interface Handler {
   /** The node whose messages are wanted, or '+'. */
@@ -105,12 +107,19 @@ export class Session {
     return true;
   }
 
-  /** Says goodbye and closes the connection. */
+  /** Says goodbye and closes the connection; a broker that does not listen is not waited for. */
   async stop(): Promise<void> {
     const client = this.#client;
     if (!client) return;
+    if (!client.connected) return client.endAsync(true);
     this.publish('presence', this.#options.node, { online: false });
-    await client.endAsync(!client.connected);
+    // `end` waits for every acknowledgement, for ever if none comes.
+    const gone = Promise.withResolvers<void>();
+    client.once('close', gone.resolve);
+    const timer = systemClock.after(GOODBYE_MS, gone.resolve);
+    await Promise.race([client.endAsync(), gone.promise]);
+    timer.cancel();
+    client.stream.destroy();
   }
 
   #receive(topic: string, payload: Buffer): void {

@@ -57,14 +57,14 @@ export class NodeProcess {
     words: readonly string[],
     options: {
       readonly ipc: boolean;
-      readonly cacheHome: string;
+      readonly env: NodeJS.ProcessEnv;
       readonly onProgress?: (progress: CampaignProgress) => void;
     },
   ) {
     this.name = name;
     this.child = spawn(process.execPath, [MAIN, ...words], {
       stdio: ['ignore', 'ignore', 'pipe', ...(options.ipc ? ['ipc' as const] : [])],
-      env: { ...process.env, XDG_CACHE_HOME: options.cacheHome },
+      env: options.env,
     });
     const ready = Promise.withResolvers<number | undefined>();
     const ended = Promise.withResolvers<End>();
@@ -106,6 +106,8 @@ export class Nodes {
   readonly log = path.join(this.folder, 'run');
   readonly model: string;
   readonly #cacheHome = path.join(this.folder, 'cache');
+  /** The environment of the processes: the cache is in the folder too. */
+  readonly env = { ...process.env, XDG_CACHE_HOME: this.#cacheHome };
   readonly #processes: NodeProcess[] = [];
   readonly #logs: LogReader[] = [];
 
@@ -158,7 +160,7 @@ export class Nodes {
     words: readonly string[],
     options: { readonly ipc?: boolean; readonly onProgress?: (progress: CampaignProgress) => void } = {},
   ): NodeProcess {
-    const started = new NodeProcess(name, words, { ipc: true, cacheHome: this.#cacheHome, ...options });
+    const started = new NodeProcess(name, words, { ipc: true, env: this.env, ...options });
     this.#processes.push(started);
     return started;
   }

@@ -45,9 +45,9 @@ export function initialState(setup: CloudSetup): CloudState {
 
 /** Why a tensor that begins with this chunk is not wanted; undefined if it is. */
 export function refusal(state: CloudState, vehicle: string, chunk: TensorChunk): string | undefined {
-  const { setup, plans, waiting, running } = state;
+  const { setup, waiting, running } = state;
   const { frame, epoch, camera, cut, codec, totalBytes } = chunk;
-  const plan = plans[vehicle]?.find((known) => known.epoch === epoch);
+  const plan = knownPlans(state, vehicle).find((known) => known.epoch === epoch);
   const stream = plan?.streams.find((planned) => planned.camera === camera);
   const about = `frame ${frame} of ${vehicle}: `;
   if (!plan) return `${about}no plan of epoch ${epoch} is known`;
@@ -66,6 +66,11 @@ export function refusal(state: CloudState, vehicle: string, chunk: TensorChunk):
   if (known) return `${about}it is here already`;
   if (waiting.length >= MAX_WAITING) return `${about}${waiting.length} tensors are waiting already`;
   return undefined;
+}
+
+/** The newest first. A vehicle may be called what every object has, such as `constructor`. */
+function knownPlans({ plans }: CloudState, vehicle: string): readonly VehiclePlan[] {
+  return Object.hasOwn(plans, vehicle) ? plans[vehicle]! : [];
 }
 
 export function step(state: CloudState, event: CloudEvent): Step {
@@ -92,7 +97,7 @@ function react(state: CloudState, event: CloudEvent, effects: CloudEffect[]): Cl
       effects.push({ kind: 'measure' });
       return state;
     case 'plan': {
-      const known = state.plans[event.vehicle] ?? [];
+      const known = knownPlans(state, event.vehicle);
       const newest = known[0]?.epoch ?? 0;
       if (event.plan.epoch <= newest) {
         const detail = `${event.vehicle}: epoch ${event.plan.epoch} is not after ${newest}`;

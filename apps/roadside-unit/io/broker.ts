@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '@splitlane/clock';
 import { MAX_PACKET_BYTES } from '@splitlane/proto';
 import { Aedes } from 'aedes';
-import { Door, type DoorLimits } from './door.ts';
+import { Door, type DoorLimits, ExcessError } from './door.ts';
 
 const LIMITS: DoorLimits = {
   beforeConnectBytes: 4096,
@@ -68,7 +68,10 @@ export class Broker {
     }
     const door = new Door(socket, LIMITS, () => this.#clock.now());
     this.#doors.add(door);
-    door.on('error', (error) => this.#onFault('door', `${from}: ${error.message}`));
+    // A connection that breaks is no offence; the broker tells of it.
+    door.on('error', (error) => {
+      if (error instanceof ExcessError) this.#onFault('door', `${from}: ${error.message}`);
+    });
     door.on('close', () => this.#doors.delete(door));
     this.#aedes!.handle(door as never);
   }

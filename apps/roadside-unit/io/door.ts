@@ -15,6 +15,11 @@ export interface DoorLimits {
   readonly windowMs: number;
 }
 
+/** A connection exceeded its limits. */
+export class ExcessError extends Error {
+  override readonly name = 'ExcessError';
+}
+
 const BYTES_OF_LENGTH = 4;
 
 /** Reads the lengths of the packets in a stream of MQTT bytes. [MQTT-2.2.3] */
@@ -51,7 +56,7 @@ export class PacketMeter {
   }
 }
 
-/** One connection, counted. What exceeds its limits is closed, with the reason as the stream's error. */
+/** One connection, counted. What exceeds its limits is closed, with an `ExcessError` that says why. */
 export class Door extends Duplex {
   readonly #socket: Socket;
   readonly #limits: DoorLimits;
@@ -71,7 +76,7 @@ export class Door extends Duplex {
     socket.setNoDelay(true);
     socket.on('data', (data: Buffer) => {
       const reason = this.#excess(data);
-      if (reason !== undefined) this.destroy(new Error(reason));
+      if (reason !== undefined) this.destroy(new ExcessError(reason));
       else if (!this.push(data)) socket.pause();
     });
     socket.on('end', () => this.push(null));

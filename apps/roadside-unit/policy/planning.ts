@@ -50,6 +50,8 @@ export interface PlannedCloud {
   readonly fixedMs: number;
 }
 
+type CodedCut = Cut & { readonly codec: Codec };
+
 /** A job that is not confirmed in this many times its predicted time, and a second, is given up. */
 const TIMEOUT_FACTOR = 3;
 const TIMEOUT_GRACE_MS = 1000;
@@ -66,12 +68,12 @@ export function planVehicles(
   epoch: number,
 ): { readonly vehicle: string; readonly plan: VehiclePlan }[] {
   const chosen = vehicles.map((vehicle) => {
-    const codec: Codec = policy === 'ro-jpeg' ? 'jpeg' : 'float32';
-    const cuts = cutTable(vehicle, cloud, keepFramesOnBoard, codec);
+    const inputAs: Codec = policy === 'ro-jpeg' ? 'jpeg' : 'float32';
+    const cuts = cutTable(vehicle, cloud, keepFramesOnBoard, inputAs);
     const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
     const plan = choose(cloud ? policy : 'lo', cuts, vehicle.cameras.length, uplink);
     const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
-    return { vehicle, codec, cuts, uplink, plan, jobs };
+    return { vehicle, cuts, uplink, plan, jobs };
   });
   const rttMs = Math.max(0, ...vehicles.map((vehicle) => vehicle.rttMs));
   const schedules = fleetGantt(
@@ -82,13 +84,14 @@ export function planVehicles(
       returnMs: Math.max(0, (cloud?.fixedMs ?? 0) - rttMs / 2),
     },
   );
-  return chosen.map(({ vehicle, codec, cuts, uplink, plan }, index) => {
+  return chosen.map(({ vehicle, cuts, uplink, plan }, index) => {
     const schedule = schedules[index]!;
     const makespanMs = endOf(schedule);
     const streams = schedule.map((job): StreamPlan => {
       const cut = cuts[plan.jobCuts[job.job]!]!;
       const number = vehicle.cuts.findIndex(({ id }) => id === cut.id);
-      return streamPlan(vehicle.cameras[job.job]!, number, cut.local ? 'float32' : codec, job);
+      // Only cut 0 can be a JPEG: where frames stay on board, what is sent is a tensor under any policy.
+      return streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
     });
     return {
       vehicle: vehicle.node,
@@ -108,27 +111,27 @@ export function planVehicles(
 }
 
 /**
- * The cuts of one problem: from the first that may be sent to local-only. With `jpeg`, cut 0 is the camera's
- * own compressed frame instead of the float32 input: a problem of its own, with a bound of its own.
+ * The cuts of one problem: from the first that may be sent to local-only. Where the input goes as a JPEG,
+ * cut 0 is the camera's own compressed frame: a problem of its own, with a bound of its own.
  */
 function cutTable(
   vehicle: PlannedVehicle,
   cloud: PlannedCloud | undefined,
   keepFramesOnBoard: boolean,
-  codec: Codec,
-): Cut[] {
+  inputAs: Codec,
+): CodedCut[] {
   const { cuts, segmentMs, node, uplinkBps, jpegBytes } = vehicle;
   const last = cuts.length - 1;
   const chunkBytes = chunkBytesFor(uplinkBps);
   let p1 = 0;
   return cuts
-    .map(({ id, bytes }, index): Cut => {
+    .map(({ id, bytes }, index): CodedCut => {
       if (index > 0) p1 += segmentMs[index - 1]!;
-      if (index === last) return { id, p1, bytes: 0, p3: 0, local: true };
-      const sentAs: Codec = index === 0 ? codec : 'float32';
-      const sentBytes = sentAs === 'jpeg' ? Math.max(1, jpegBytes) : bytes;
-      const p3 = cloud?.tailMs(index, sentAs) ?? 0;
-      return { id, p1, bytes: wireBytes(sentBytes, chunkBytes, node), p3, codec: sentAs };
+      if (index === last) return { id, p1, bytes: 0, p3: 0, local: true, codec: 'float32' };
+      const codec = index === 0 ? inputAs : 'float32';
+      const sentBytes = codec === 'jpeg' ? Math.max(1, jpegBytes) : bytes;
+      const p3 = cloud?.tailMs(index, codec) ?? 0;
+      return { id, p1, bytes: wireBytes(sentBytes, chunkBytes, node), p3, codec };
     })
     .filter((cut, index) => cut.local || index >= Math.max(keepFramesOnBoard ? 1 : 0, cloud?.firstCut ?? 0));
 }

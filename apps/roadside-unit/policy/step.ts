@@ -153,17 +153,7 @@ function admit(
   effects: CoordinatorEffect[],
 ): CoordinatorState {
   const modelHash = state.modelHash ?? hello.modelHash;
-  const cloud = cloudOf(state);
-  const reason =
-    hello.protocol !== PROTOCOL_VERSION
-      ? `it speaks protocol ${hello.protocol}, this roadside unit ${PROTOCOL_VERSION}`
-      : hello.modelHash !== modelHash
-        ? `its model is ${hello.modelHash.slice(0, 12)}…, the others have ${modelHash.slice(0, 12)}…: give all nodes the same model and card`
-        : hello.role === 'cloud' && cloud !== undefined && cloud !== node
-          ? `cloud worker ${cloud} is there already; only one is supported yet`
-          : hello.role === 'vehicle' && hello.cameras.length === 0
-            ? 'it has no camera'
-            : '';
+  const reason = refusal(state, node, hello, modelHash) ?? '';
   effects.push({ kind: 'verdict', node, accepted: reason === '', reason });
   if (reason !== '') {
     effects.push({ kind: 'fault', fault: 'node-refused', detail: `${node}: ${reason}` });
@@ -177,6 +167,24 @@ function admit(
     nodes: { ...before.nodes, [node]: { hello, cameras: hello.cameras } },
     stale: true,
   };
+}
+
+/** Why a node is not wanted; undefined if it is. */
+function refusal(state: CoordinatorState, node: string, hello: Hello, modelHash: string): string | undefined {
+  if (hello.protocol !== PROTOCOL_VERSION)
+    return `it speaks protocol ${hello.protocol}, this roadside unit ${PROTOCOL_VERSION}`;
+  if (hello.modelHash !== modelHash)
+    return `its model is ${hello.modelHash.slice(0, 12)}…, the others have ${modelHash.slice(0, 12)}…: give all nodes the same model and card`;
+  if (hello.role === 'vehicle') {
+    if (hello.cameras.length === 0) return 'it has no camera';
+    if (hello.uplinkBps === 0) return 'its uplink has no rate';
+    return undefined;
+  }
+  if (hello.workers === 0) return 'it has no worker';
+  const cloud = Object.keys(state.nodes).find((name) => state.nodes[name]!.hello.role === 'cloud');
+  return cloud === undefined || cloud === node
+    ? undefined
+    : `cloud worker ${cloud} is there already; only one is supported yet`;
 }
 
 function dismiss(state: CoordinatorState, node: string, effects: CoordinatorEffect[]): CoordinatorState {
@@ -197,7 +205,7 @@ function learnProfile(
   if (!known || state.measuring !== node) return state;
   const { vehicleMs } = known.hello;
   const wholeMs = profile.segmentMs.reduce((sum, ms) => sum + ms, 0);
-  const kind = String(vehicleMs);
+  const kind = kindOf(known.hello, profile);
   const kinds =
     vehicleMs > 0 && wholeMs > 0 && !state.kinds[kind]
       ? { ...state.kinds, [kind]: profile.segmentMs.map((ms) => (ms * vehicleMs) / wholeMs) }
@@ -205,6 +213,11 @@ function learnProfile(
   if (wholeMs <= 0) effects.push({ kind: 'fault', fault: 'profile', detail: `${node}: all times are 0` });
   const nodes = { ...state.nodes, [node]: { ...known, profile } };
   return { ...state, nodes, kinds, measuring: undefined, stale: true };
+}
+
+/** Vehicles of one kind have the same speed and the same segments. */
+function kindOf({ vehicleMs }: Hello, { segmentMs }: Profile): string {
+  return `${vehicleMs} ms, ${segmentMs.length} segments`;
 }
 
 /** Tails and results are taken from warm-up rounds, where the machine is as loaded as it will be. */
@@ -281,7 +294,7 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
   const { hello, profile, cameras } = state.nodes[node]!;
-  const segmentMs = state.kinds[String(hello.vehicleMs)] ?? profile!.segmentMs;
+  const segmentMs = state.kinds[kindOf(hello, profile!)] ?? profile!.segmentMs;
   const { cuts, jpegBytes } = profile!;
   return { node, cameras, uplinkBps: hello.uplinkBps, rttMs: hello.rttMs, segmentMs, cuts, jpegBytes };
 }

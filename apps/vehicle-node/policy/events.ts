@@ -28,6 +28,8 @@ export type VehicleEvent = { readonly atMs: number } & (
   | { readonly kind: 'result'; readonly result: Result }
   | { readonly kind: 'cloud-lost'; readonly cloud: string }
   | { readonly kind: 'timeout'; readonly frame: number }
+  /** The node is about to stop: nothing comes after this. */
+  | { readonly kind: 'stopping' }
 );
 
 export type VehicleEffect =

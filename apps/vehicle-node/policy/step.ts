@@ -73,6 +73,7 @@ export interface Step {
 
 const NO_CLOUD = 'no cloud worker is there';
 const NEWER_ROUND = 'a newer round was asked for';
+const STOPPED = 'the vehicle was stopped';
 
 export function initialState(setup: VehicleSetup): VehicleState {
   return { setup, connected: false, accepted: false };
@@ -162,6 +163,8 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
           ? { ...job, stage: 'to-finish', reason: 'no result in time' }
           : job;
       });
+    case 'stopping':
+      return dropAll(state, effects);
   }
 }
 
@@ -199,6 +202,13 @@ function dropFrames(
   for (const { frame, camera } of frames)
     effects.push({ kind: 'finish', frame, camera, outcome: 'dropped', reason });
   return state;
+}
+
+/** Ends every frame that has not ended; a round that is broken off is none to report. */
+function dropAll(state: VehicleState, effects: VehicleEffect[]): VehicleState {
+  if (state.next?.frames) dropFrames(state, state.next.frames, STOPPED, effects);
+  for (const job of state.running?.jobs ?? []) finish(job, { outcome: 'dropped', reason: STOPPED }, effects);
+  return { ...state, next: undefined, running: undefined };
 }
 
 function takeResult(

@@ -1,4 +1,5 @@
 /** Writes a line architecture as an ONNX model with seeded weights. */
+import { seededRandom } from '@splitlane/clock';
 import { FLOAT, floatValue, type ModelProto, onnx, type TensorProto } from '../onnx.ts';
 import { type LayerShape, type LineSpec, layerShapes } from './line-spec.ts';
 
@@ -6,31 +7,10 @@ const OPSET = 13;
 const IR_VERSION = 8;
 const BIAS_SPREAD = 0.05;
 
-/**
- * Fills `out` with numbers uniform in [-spread, spread): sfc32, written out here because a call per
- * weight would take most of the time of 138 million of them. Integer arithmetic only, so a seed gives
- * the same weights, and the model the same content hash, on every machine.
- */
-function fillUniform(out: Float32Array, seed: number, spread: number): void {
-  let a = seed | 0;
-  let b = 0x9e3779b9;
-  let c = 0x243f6a88;
-  let counter = 1;
-  const scale = (2 * spread) / 4294967296;
-  for (let i = -12; i < out.length; i++) {
-    const t = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + t;
-    c |= 0;
-    if (i >= 0) out[i] = (t >>> 0) * scale - spread;
-  }
-}
-
 function initializer(name: string, dims: readonly number[], seed: number, spread: number): TensorProto {
   const values = new Float32Array(dims.reduce((x, y) => x * y, 1));
-  fillUniform(values, seed, spread);
+  const random = seededRandom(seed);
+  for (let index = 0; index < values.length; index++) values[index] = (2 * random() - 1) * spread;
   const rawData = new Uint8Array(values.buffer);
   return new onnx.TensorProto({ name, dims: [...dims], dataType: FLOAT, rawData });
 }

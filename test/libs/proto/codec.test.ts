@@ -226,7 +226,11 @@ test('A codec, role, phase or outcome that is not known is refused.', () => {
 
 test('Times and rates that are negative, no numbers or endless are refused.', () => {
   for (const makespanMs of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2e9])
-    refused('report', encode('report', { round: 1, makespanMs, jobs: [], uplinkBps: 1 }), /^report: makespanMs: /);
+    refused(
+      'report',
+      encode('report', { round: 1, makespanMs, jobs: [], uplinkBps: 1 }),
+      /^report: makespanMs: /,
+    );
   for (const sentMs of [Number.NaN, Number.NEGATIVE_INFINITY])
     refused('clockPing', encode('clockPing', { sentMs }), /^clockPing: sentMs: /);
 });
@@ -263,7 +267,15 @@ test('A profile that has not one cut more than segments is refused.', () => {
 });
 
 test('A hash or digest that is not one is refused.', () => {
-  const result = { frame: 1, epoch: 1, camera: 'front', top: [], digest: 'f'.repeat(31), queueMs: 0, tailMs: 0 };
+  const result = {
+    frame: 1,
+    epoch: 1,
+    camera: 'front',
+    top: [],
+    digest: 'f'.repeat(31),
+    queueMs: 0,
+    tailMs: 0,
+  };
   refused('result', encode('result', result), /^result: digest: /);
   refused('result', encode('result', { ...result, digest: 'F'.repeat(32) }), /^result: digest: /);
 });

@@ -25,7 +25,11 @@ function compareField(field: protobuf.Field, schema: z.ZodType, seen: Set<string
   const accepts = (value: unknown): boolean => item.safeParse(value).success;
   switch (field.type) {
     case 'uint32':
-      assert.deepEqual([accepts(1), accepts(-1), accepts(1.5), accepts('1')], [true, false, false, false], where);
+      assert.deepEqual(
+        [accepts(1), accepts(-1), accepts(1.5), accepts('1')],
+        [true, false, false, false],
+        where,
+      );
       return;
     case 'double':
       assert.deepEqual([accepts(1.5), accepts(Number.NaN), accepts('1')], [true, false, false], where);

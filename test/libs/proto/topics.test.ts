@@ -76,7 +76,18 @@ test('A topic that is not ours leads nowhere.', () => {
 });
 
 test('Any string is parsed to an entry that it is the topic of, or to nothing.', () => {
-  const pieces = fc.constantFrom('splitlane', 'v1', 'node', 'vehicle', 'hello', 'clock', 'ping', 'plan', 'a', '');
+  const pieces = fc.constantFrom(
+    'splitlane',
+    'v1',
+    'node',
+    'vehicle',
+    'hello',
+    'clock',
+    'ping',
+    'plan',
+    'a',
+    '',
+  );
   const topic = fc.oneof(
     fc.string(),
     fc.array(pieces, { maxLength: 7 }).map((levels) => levels.join('/')),

@@ -57,7 +57,13 @@ function tickByTick(
   back: number,
 ): number[][] {
   const ends = vehicles.map((jobs) => jobs.map(() => -1));
-  const nodes = vehicles.map(() => ({ nextHead: 0, headDone: 0, queue: [] as number[], linkDone: 0, sending: -1 }));
+  const nodes = vehicles.map(() => ({
+    nextHead: 0,
+    headDone: 0,
+    queue: [] as number[],
+    linkDone: 0,
+    sending: -1,
+  }));
   const onTheWay: Sent[] = [];
   const workers = Array.from({ length: cloudWorkers }, () => 0);
   for (let now = 0; ends.some((row) => row.includes(-1)); now++) {

@@ -97,7 +97,10 @@ test('The height of the hull is reached by a mixture of two neighbouring corners
         const right = jobs[line[i + 1] ?? index]!;
         // The heavier stage falls, then rises along an edge: ternary search finds where.
         const at = (t: number): number =>
-          Math.max(a + m * (left.p1 + t * (right.p1 - left.p1)), b + m * (left.p2 + t * (right.p2 - left.p2)));
+          Math.max(
+            a + m * (left.p1 + t * (right.p1 - left.p1)),
+            b + m * (left.p2 + t * (right.p2 - left.p2)),
+          );
         let [low, high] = [0, 1];
         for (let step = 0; step < 100; step++) {
           const third = (high - low) / 3;

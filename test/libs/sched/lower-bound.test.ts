@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Cut, johnson, jobAt, lowerBound, makespan, ScheduleError } from '../../../libs/sched/index.ts';
+import { type Cut, jobAt, johnson, lowerBound, makespan, ScheduleError } from '../../../libs/sched/index.ts';
 import { multisets, optimum } from './brute-force.ts';
 import { anyCuts, BYTE_A_MS, lineOfCuts } from './problems.ts';
 
@@ -58,7 +58,10 @@ test('The lower bound of a problem whose every cut costs something is never 0.',
 });
 
 test('The lower bound is the optimum itself in a third of small problems at least, and within 5 % on average.', () => {
-  const problems = fc.sample(fc.tuple(lineOfCuts(4), fc.integer({ min: 1, max: 5 })), { seed: 8, numRuns: 400 });
+  const problems = fc.sample(fc.tuple(lineOfCuts(4), fc.integer({ min: 1, max: 5 })), {
+    seed: 8,
+    numRuns: 400,
+  });
   const ratios = problems.flatMap(([cuts, n]) => {
     const shortest = best(cuts, n, BYTE_A_MS);
     return shortest === 0 ? [] : [lowerBound(cuts, n, BYTE_A_MS) / shortest];

@@ -33,7 +33,10 @@ test('Every plan gives each job one cut and one place, and says what the judge s
         assert.equal(plan.policy, name);
         assert.equal(plan.jobCuts.length, n);
         const orderly = plan.order.toSorted((a, b) => a - b);
-        assert.deepEqual(orderly, Array.from({ length: n }, (_, job) => job));
+        assert.deepEqual(
+          orderly,
+          Array.from({ length: n }, (_, job) => job),
+        );
         const counted = cuts.map((_, cut) => plan.jobCuts.filter((chosen) => chosen === cut).length);
         assert.deepEqual(plan.counts, counted);
         const jobs = plan.jobCuts.map((cut) => jobAt(cuts[cut]!, BYTE_A_MS));

@@ -25,7 +25,11 @@ test('A rate that is 0, negative or no number is refused and named.', () => {
 test('A cut becomes a job of its head, its transfer and its tail.', () => {
   const cut = { id: 'pool1', p1: 30, bytes: 500, p3: 7 };
   assert.deepEqual(jobAt(cut, { uplinkBps: 4000 }), { p1: 30, p2: 1000, p3: 7 });
-  assert.deepEqual(jobAt({ id: 'pool1', p1: 30, bytes: 500 }, { uplinkBps: 4000 }), { p1: 30, p2: 1000, p3: 0 });
+  assert.deepEqual(jobAt({ id: 'pool1', p1: 30, bytes: 500 }, { uplinkBps: 4000 }), {
+    p1: 30,
+    p2: 1000,
+    p3: 0,
+  });
 });
 
 test('A local-only cut becomes a job that sends nothing, whatever its bytes, fixed cost and tail.', () => {

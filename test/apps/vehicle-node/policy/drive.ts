@@ -58,7 +58,11 @@ export const captured = (round: number, ...frames: number[]): Untimed<VehicleEve
   round,
   frames: frames.map((frame) => ({ frame, camera: `camera-${frame}` })),
 });
-export const runDone = (frame: number): Untimed<VehicleEvent> => ({ kind: 'run-done', frame, overrun: false });
+export const runDone = (frame: number): Untimed<VehicleEvent> => ({
+  kind: 'run-done',
+  frame,
+  overrun: false,
+});
 export const runEnded = (frame: number): Untimed<VehicleEvent> => ({ ...runDone(frame), answer }) as never;
 export const sent = (frame: number): Untimed<VehicleEvent> => ({ kind: 'sent', frame, endMs: 0 });
 export const timeout = (frame: number): Untimed<VehicleEvent> => ({ kind: 'timeout', frame });

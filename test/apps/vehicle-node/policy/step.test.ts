@@ -317,11 +317,7 @@ describe('A cloud that is lost, and a connection that is', () => {
         [event],
         [runEnded(2), 'finish 2 local', 'run 1 local 2-3 70 ms'],
         [event],
-        [
-          runEnded(1),
-          'finish 1 local: no result in time',
-          'round-done 1: camera-1 local, camera-2 local',
-        ],
+        [runEnded(1), 'finish 1 local: no result in time', 'round-done 1: camera-1 local, camera-2 local'],
         [event],
       ]);
     });
@@ -478,10 +474,7 @@ describe('Plans', () => {
       [plan(3, two(2))],
       [plan(3, two(0)), 'fault plan-refused: epoch 3 is not after 3'],
       [plan(2, two(0)), 'fault plan-refused: epoch 2 is not after 3'],
-      [
-        plan(4, two(0), { segmentMs: [1, 2] }),
-        'fault plan-refused: 2 segments where the model has 3',
-      ],
+      [plan(4, two(0), { segmentMs: [1, 2] }), 'fault plan-refused: 2 segments where the model has 3'],
     ]);
     assert.equal(state.plan?.epoch, 3);
   });

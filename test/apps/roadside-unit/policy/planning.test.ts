@@ -1,0 +1,263 @@
+/** From profiles to plans: what each policy chooses, and what holds of every plan. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { PolicyName } from '../../../../apps/roadside-unit/config.ts';
+import {
+  type PlannedCloud,
+  type PlannedVehicle,
+  planVehicles,
+} from '../../../../apps/roadside-unit/policy/planning.ts';
+import { VehiclePlan } from '../../../../libs/proto/messages.ts';
+import { chunkBytesFor, wireBytes } from '../../../../libs/proto/wire-bytes.ts';
+
+/** AlexNet: bytes of its kept cuts, and the measured shares of its time between them (theory.md, section 5). */
+const ALEXNET_BYTES = [602_112, 186_624, 129_792, 36_864, 16_384, 4000];
+const ALEXNET_SHARES = [0.06, 0.17, 0.25, 0.32, 0.2];
+
+const cutShapes = (bytes: readonly number[]): PlannedVehicle['cuts'] =>
+  bytes.map((each, index) => ({ id: `cut-${index}`, dims: [each / 4], bytes: each }));
+
+function vehicle(more: Partial<PlannedVehicle> = {}): PlannedVehicle {
+  return {
+    node: 'vehicle-1',
+    cameras: ['camera-1', 'camera-2', 'camera-3', 'camera-4'],
+    uplinkBps: 18.88e6,
+    rttMs: 0,
+    segmentMs: ALEXNET_SHARES.map((share) => 400 * share),
+    cuts: cutShapes(ALEXNET_BYTES),
+    jpegBytes: 60_000,
+    ...more,
+  };
+}
+
+function cloud(more: Partial<PlannedCloud> = {}): PlannedCloud {
+  return { node: 'cloud-1', workers: 2, firstCut: 0, tailMs: () => 20, fixedMs: 3, ...more };
+}
+
+/** The plan of one vehicle alone. */
+function planOne(policy: PolicyName, of = vehicle(), by: PlannedCloud | undefined = cloud(), keep = false) {
+  return planVehicles(policy, [of], by, keep, 1)[0]!.plan;
+}
+
+const uplinkMs = ({ uplinkBps, node }: PlannedVehicle, bytes: number): number =>
+  (wireBytes(bytes, chunkBytesFor(uplinkBps), node) * 8000) / uplinkBps;
+const near = (actual: number, expected: number): void =>
+  assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} ms where ${expected} ms were expected`);
+
+describe('What a policy predicts', () => {
+  test('lo takes as long as the whole network takes, once for each camera.', () => {
+    const plan = planOne('lo');
+    near(plan.makespanMs, 4 * 400);
+    assert.deepEqual(
+      plan.streams.map(({ cut, codec }) => ({ cut, codec })),
+      new Array(4).fill({ cut: 5, codec: 'float32' }),
+    );
+  });
+
+  test('ro takes the inputs one after another on the uplink, the last tail and the way back.', () => {
+    const plan = planOne('ro');
+    near(plan.makespanMs, 4 * uplinkMs(vehicle(), 602_112) + 20 + 3);
+    assert.ok(plan.streams.every(({ cut, codec }) => cut === 0 && codec === 'float32'));
+  });
+
+  test("ro-jpeg sends the camera's own bytes, prepared in the cloud.", () => {
+    const tailMs = (cut: number, codec: string): number => (cut === 0 && codec === 'jpeg' ? 31 : 20);
+    const plan = planOne('ro-jpeg', vehicle(), cloud({ tailMs, workers: 4 }));
+    near(plan.makespanMs, 4 * uplinkMs(vehicle(), 60_000) + 31 + 3);
+    assert.ok(plan.streams.every(({ cut, codec }) => cut === 0 && codec === 'jpeg'));
+  });
+
+  test('jps takes one cut for all, beside the crossing, and is what the two stages say plus tail and way back.', () => {
+    const plan = planOne('jps');
+    const ends = [1, 2].map((cut) => {
+      const p1 = ALEXNET_SHARES.slice(0, cut).reduce((sum, share) => sum + 400 * share, 0);
+      const p2 = uplinkMs(vehicle(), ALEXNET_BYTES[cut]!);
+      return Math.max(p1 + 4 * p2, 4 * p1 + p2);
+    });
+    near(plan.makespanMs, Math.min(...ends) + 20 + 3);
+    assert.deepEqual([...new Set(plan.streams.map(({ cut }) => cut))], [1 + ends.indexOf(Math.min(...ends))]);
+  });
+
+  test('Half of the round trip passes before the tail, the other half and what is left of the fixed time after it.', () => {
+    const slow = vehicle({ rttMs: 40, cameras: ['camera-1'] });
+    const plan = planOne('ro', slow, cloud({ fixedMs: 46 }));
+    const [job] = plan.streams;
+    near(job!.tailStartMs - job!.uplinkEndMs, 20);
+    near(plan.makespanMs, uplinkMs(slow, 602_112) + 46 + 20);
+  });
+
+  test('Two vehicles share the threads of the cloud, but not each other’s uplinks.', () => {
+    const both = [vehicle(), vehicle({ node: 'vehicle-2' })];
+    const busy = cloud({ workers: 1, tailMs: () => 500 });
+    const [first, second] = planVehicles('ro', both, busy, false, 7).map(({ plan }) => plan);
+    // Eight tails of 500 ms on one thread, after the first tensor has come in.
+    near(Math.max(first!.makespanMs, second!.makespanMs), uplinkMs(vehicle(), 602_112) + 8 * 500 + 3);
+    near(first!.streams[0]!.uplinkEndMs, second!.streams[0]!.uplinkEndMs);
+  });
+
+  test('All policies on float32 have one bound, ro-jpeg has a bound of its own.', () => {
+    const [lo, ro, jps, jpeg] = (['lo', 'ro', 'jps', 'ro-jpeg'] as const).map(
+      (policy) => planOne(policy).lowerBoundMs,
+    );
+    assert.equal(lo, ro);
+    assert.equal(lo, jps);
+    assert.ok(jpeg! < lo! / 2, `${jpeg} and ${lo}`);
+  });
+
+  test('A job is given up when three times its plan and a second have passed.', () => {
+    const { makespanMs, jobTimeoutMs } = planOne('jps');
+    near(jobTimeoutMs, 3 * makespanMs + 1000);
+  });
+
+  test('Without a cloud every stream is local, under the name of the policy that was asked for.', () => {
+    for (const policy of PolicyName.options) {
+      const plan = planVehicles(policy, [vehicle()], undefined, false, 1)[0]!.plan;
+      near(plan.makespanMs, 1600);
+      assert.equal(plan.cloud, '');
+      assert.equal(plan.policy, policy);
+      assert.ok(plan.streams.every(({ cut, codec }) => cut === 5 && codec === 'float32'));
+    }
+  });
+
+  test('Where frames stay on board, nothing is cut at the input and no JPEG is sent, whatever the policy.', () => {
+    for (const policy of PolicyName.options) {
+      const plan = planOne(policy, vehicle(), cloud(), true);
+      assert.ok(
+        plan.streams.every(({ cut, codec }) => cut >= 1 && codec === 'float32'),
+        policy,
+      );
+    }
+    // On a fast link the input would be the best cut.
+    const fast = vehicle({ uplinkBps: 1e10 });
+    assert.equal(planOne('jps', fast).streams[0]!.cut, 0);
+    assert.equal(planOne('jps', fast, cloud(), true).streams[0]!.cut, 1);
+    const network = vehicle({ cuts: cutShapes([602_112, 4000]), segmentMs: [400] });
+    assert.equal(planOne('ro', network, cloud(), true).streams[0]!.cut, 1);
+  });
+
+  test('A cut that the cloud does not serve is not planned, nor is a JPEG sent at an inner cut.', () => {
+    for (const policy of PolicyName.options) {
+      const plan = planOne(policy, vehicle(), cloud({ firstCut: 2 }));
+      assert.ok(
+        plan.streams.every(({ cut, codec }) => cut >= 2 && codec === 'float32'),
+        policy,
+      );
+    }
+  });
+});
+
+const bytes = fc.integer({ min: 1, max: 200_000 }).map((words) => 4 * words);
+const network = fc.integer({ min: 1, max: 7 }).chain((segments) =>
+  fc.record({
+    bytes: fc.array(bytes, { minLength: segments + 1, maxLength: segments + 1 }),
+    vehicleMs: fc.array(
+      fc.array(fc.double({ min: 0, max: 200, noNaN: true }), { minLength: segments, maxLength: segments }),
+      { minLength: 1, maxLength: 4 },
+    ),
+    cloudMs: fc.array(fc.double({ min: 0, max: 50, noNaN: true }), {
+      minLength: segments,
+      maxLength: segments,
+    }),
+  }),
+);
+const fleet = fc.record({
+  network,
+  policy: fc.constantFrom(...PolicyName.options),
+  keep: fc.boolean(),
+  hasCloud: fc.boolean(),
+  workers: fc.integer({ min: 1, max: 4 }),
+  firstCut: fc.nat(8),
+  fixedMs: fc.double({ min: 0, max: 60, noNaN: true }),
+  own: fc.array(
+    fc.record({
+      cameras: fc.integer({ min: 1, max: 6 }),
+      mbit: fc.double({ min: 0.05, max: 1000, noNaN: true }),
+      rttMs: fc.double({ min: 0, max: 100, noNaN: true }),
+      jpegBytes: fc.nat(90_000),
+    }),
+    { minLength: 4, maxLength: 4 },
+  ),
+});
+
+test('Of any fleet: plans that can be sent, stages in order, no machine used twice at a time, no bound exceeded.', () => {
+  const cutAt = new Map<string, number>();
+  fc.assert(
+    fc.property(fleet, ({ network, policy, keep, hasCloud, workers, firstCut, fixedMs, own }) => {
+      const vehicles = network.vehicleMs.map((segmentMs, index): PlannedVehicle => {
+        const { cameras, mbit, rttMs, jpegBytes } = own[index]!;
+        const names = Array.from({ length: cameras }, (_, camera) => `camera-${camera + 1}`);
+        const link = { uplinkBps: mbit * 1e6, rttMs, jpegBytes };
+        const cuts = cutShapes(network.bytes);
+        return { node: `vehicle-${index + 1}`, cameras: names, segmentMs, cuts, ...link };
+      });
+      const tailMs: PlannedCloud['tailMs'] = (cut, codec) =>
+        network.cloudMs.slice(cut).reduce((sum, ms) => sum + ms, codec === 'jpeg' ? 10 : 0);
+      const by = hasCloud ? cloud({ workers, firstCut, fixedMs, tailMs }) : undefined;
+      const last = network.cloudMs.length;
+      const rttMs = Math.max(...vehicles.map((each) => each.rttMs));
+      const least = Math.min(last, Math.max(keep ? 1 : 0, firstCut));
+
+      const plans = planVehicles(policy, vehicles, by, keep, 42);
+      assert.deepEqual(
+        plans.map((each) => each.vehicle),
+        vehicles.map(({ node }) => node),
+      );
+      const tails: { startMs: number; endMs: number }[] = [];
+      plans.forEach(({ plan }, index) => {
+        const of = vehicles[index]!;
+        assert.deepEqual(VehiclePlan.parse(plan), plan);
+        assert.deepEqual({ epoch: plan.epoch, policy: plan.policy }, { epoch: 42, policy });
+        assert.deepEqual(plan.streams.map(({ camera }) => camera).sort(), [...of.cameras]);
+        assert.deepEqual(plan.segmentMs, of.segmentMs);
+        assert.ok(plan.lowerBoundMs <= plan.makespanMs * (1 + 1e-9) + 1e-9, 'the bound is exceeded');
+
+        let processorMs = 0;
+        let uplinkFreeMs = 0;
+        for (const job of plan.streams) {
+          cutAt.set(`${policy} ${job.cut === last ? 'local' : job.codec}`, 1);
+          near(job.headStartMs, processorMs);
+          processorMs += of.segmentMs.slice(0, job.cut).reduce((sum, ms) => sum + ms, 0);
+          near(job.headEndMs, processorMs);
+          if (job.cut === last) {
+            for (const ms of [job.uplinkStartMs, job.uplinkEndMs, job.tailStartMs, job.tailEndMs, job.endMs])
+              assert.equal(ms, job.headEndMs, 'a local job ends with its head');
+            continue;
+          }
+          assert.ok(by && policy !== 'lo' && job.cut >= least, `cut ${job.cut}`);
+          assert.equal(job.codec, policy === 'ro-jpeg' && job.cut === 0 ? 'jpeg' : 'float32');
+          near(job.uplinkStartMs, Math.max(processorMs, uplinkFreeMs));
+          uplinkFreeMs = job.uplinkEndMs;
+          const sentBytes = job.codec === 'jpeg' ? Math.max(1, of.jpegBytes) : of.cuts[job.cut]!.bytes;
+          near(job.uplinkEndMs - job.uplinkStartMs, uplinkMs(of, sentBytes));
+          assert.ok(job.tailStartMs >= job.uplinkEndMs + rttMs / 2 - 1e-6, 'a tail before its tensor');
+          near(job.tailEndMs - job.tailStartMs, tailMs(job.cut, job.codec));
+          near(job.endMs, job.tailEndMs + Math.max(0, fixedMs - rttMs / 2));
+          tails.push({ startMs: job.tailStartMs, endMs: job.tailEndMs });
+        }
+        near(plan.makespanMs, Math.max(...plan.streams.map(({ endMs }) => endMs)));
+        if (policy === 'lo' || !by) assert.ok(plan.streams.every(({ cut }) => cut === last));
+        else if (policy !== 'jps') assert.ok(plan.streams.every(({ cut }) => cut === least));
+      });
+      for (const { startMs, endMs } of tails) {
+        if (endMs - startMs < 1e-6) continue;
+        const atOnce = tails.filter(
+          (other) => other.startMs <= startMs + 1e-9 && other.endMs > startMs + 1e-6,
+        );
+        assert.ok(atOnce.length <= workers, `${atOnce.length} tails at a time`);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  // It says something only if all of these were seen.
+  assert.deepEqual([...cutAt.keys()].sort(), [
+    'jps float32',
+    'jps local',
+    'lo local',
+    'ro float32',
+    'ro local',
+    'ro-jpeg float32',
+    'ro-jpeg jpeg',
+    'ro-jpeg local',
+  ]);
+});

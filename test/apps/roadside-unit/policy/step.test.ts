@@ -1,0 +1,499 @@
+/** Tables of what happens to the roadside unit and what it does about it. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { CoordinatorEffect, CoordinatorEvent } from '../../../../apps/roadside-unit/policy/events.ts';
+import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
+import {
+  begun,
+  drive,
+  gone,
+  HASH,
+  hello,
+  JPS,
+  measured,
+  profile,
+  type Row,
+  ready,
+  report,
+  setup,
+  timeout,
+  V1,
+  V2,
+} from './drive.ts';
+
+const plansIn = (effects: readonly CoordinatorEffect[]) => effects.filter((effect) => effect.kind === 'plan');
+const gos: Row = [ready('vehicle-2', 1), 'go 1 vehicle-1 (warm-up)', 'go 1 vehicle-2 (warm-up)', 'wake go 1'];
+/** From the capture of round 1 to that of round 2, which is measured. */
+const round1: readonly Row[] = [
+  [ready('vehicle-1', 1)],
+  gos,
+  [report('vehicle-1', 1)],
+  [
+    report('vehicle-2', 1),
+    'progress jps 1 of 2',
+    ...[`plan 2 ${V1}`, `plan 2 ${V2}`, 'capture 2 vehicle-1', 'capture 2 vehicle-2', 'wake capture 2'],
+  ],
+];
+
+describe('Start-up', () => {
+  test('Nodes measure one after another, and what nobody asked for is not learned.', () => {
+    drive([
+      [hello('vehicle-2'), 'accept vehicle-2', 'measure vehicle-2'],
+      [hello('cloud-1'), 'accept cloud-1'],
+      [measured('cloud-1')],
+      [hello('vehicle-1'), 'accept vehicle-1'],
+      [measured('vehicle-9')],
+      [measured('vehicle-2'), 'measure cloud-1'],
+      [measured('vehicle-2')],
+      [measured('cloud-1'), 'measure vehicle-1'],
+    ]);
+  });
+
+  test('A node that goes while it measures makes room for the next, and measures when it is back.', () => {
+    drive([
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+      [hello('vehicle-2'), 'accept vehicle-2'],
+      [gone('vehicle-1'), 'fault node-gone: vehicle-1', 'measure vehicle-2'],
+      [measured('vehicle-1')],
+      [hello('vehicle-1'), 'accept vehicle-1'],
+      [measured('vehicle-2'), 'measure vehicle-1'],
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+    ]);
+  });
+
+  test('Rounds begin when all vehicles and a cloud are there and measured, and not before.', () => {
+    drive(begun);
+    drive([
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+      [measured('vehicle-1')],
+      [hello('vehicle-2'), 'accept vehicle-2', 'measure vehicle-2'],
+      [measured('vehicle-2')],
+      [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
+    ]);
+  });
+
+  test('The loss of a node that nobody knows changes nothing.', () => {
+    drive([...begun, [gone('vehicle-7')]]);
+  });
+});
+
+describe('Who is let in', () => {
+  const other = 'b'.repeat(64);
+  const refused = (...[node, more, reason]: [string, object, string]): Row => [
+    hello(node, more),
+    `refuse ${node}: ${reason}`,
+    `fault node-refused: ${node}: ${reason}`,
+  ];
+
+  test('A node of another protocol is refused with both versions.', () => {
+    drive([refused('vehicle-1', { protocol: 2 }, 'it speaks protocol 2, this roadside unit 1')]);
+  });
+
+  test('A node with another model than the first is refused with both hashes.', () => {
+    const model = (hash: string): string => `${hash.slice(0, 12)}…`;
+    const why = (its: string, ours: string): string =>
+      `its model is ${model(its)}, the others have ${model(ours)}: give all nodes the same model and card`;
+    drive([
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+      refused('vehicle-2', { modelHash: other }, why(other, HASH)),
+    ]);
+    drive(
+      [
+        refused('vehicle-1', {}, why(HASH, other)),
+        [hello('vehicle-1', { modelHash: other }), 'accept vehicle-1', 'measure vehicle-1'],
+      ],
+      initialState({ ...setup(), modelHash: other }),
+    );
+  });
+
+  test('A refused node does not decide which model the others must have.', () => {
+    drive([
+      refused('vehicle-1', { modelHash: other, cameras: [] }, 'it has no camera'),
+      [hello('vehicle-2'), 'accept vehicle-2', 'measure vehicle-2'],
+    ]);
+  });
+
+  test('A second cloud is refused whether the first has measured yet or not; the same one may say hello again.', () => {
+    const why = 'cloud worker cloud-1 is there already; only one is supported yet';
+    drive([
+      [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
+      refused('cloud-2', {}, why),
+      [measured('cloud-1')],
+      refused('cloud-2', {}, why),
+      [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
+      [gone('cloud-1'), 'fault node-gone: cloud-1'],
+      [hello('cloud-2'), 'accept cloud-2', 'measure cloud-2'],
+    ]);
+  });
+
+  test('A vehicle without cameras or uplink, and a cloud without workers, are refused: no plan is possible.', () => {
+    drive([
+      refused('vehicle-1', { cameras: [] }, 'it has no camera'),
+      refused('vehicle-1', { uplinkBps: 0 }, 'its uplink has no rate'),
+      refused('cloud-1', { workers: 0 }, 'it has no worker'),
+    ]);
+  });
+});
+
+describe('Rounds and campaigns', () => {
+  test('Everyone captures, and when the last is ready everyone goes; when the last has reported, the next begins.', () => {
+    drive([
+      ...begun,
+      ...round1,
+      [ready('vehicle-1', 2)],
+      [ready('vehicle-2', 2), 'go 2 vehicle-1', 'go 2 vehicle-2', 'wake go 2'],
+      [report('vehicle-2', 2)],
+      [report('vehicle-1', 2), 'progress jps 2 of 2', 'campaign-done'],
+      [report('vehicle-1', 2)],
+      [gone('vehicle-1'), 'fault node-gone: vehicle-1'],
+      [hello('vehicle-1'), 'accept vehicle-1'],
+    ]);
+  });
+
+  test('What is not awaited changes nothing: answers of other rounds, of other phases, twice, or of strangers.', () => {
+    drive([
+      ...begun,
+      [report('vehicle-1', 1)],
+      [ready('vehicle-1', 2)],
+      [ready('vehicle-1', 1)],
+      [ready('vehicle-1', 1, [])],
+      [ready('vehicle-9', 1)],
+      [timeout(1, 'go')],
+      [timeout(0, 'capture')],
+      gos,
+      [ready('vehicle-1', 1, [])],
+      [report('vehicle-1', 0)],
+      [report('vehicle-1', 1)],
+      [report('vehicle-1', 1)],
+    ]);
+  });
+
+  test('Policies take turns, each with its warm-up, on the same frames; each of their rounds has its own number.', () => {
+    const state = initialState(setup({ policies: ['lo', 'ro'], warmUpRounds: 2, rounds: 1 }, 1));
+    const events = [hello('vehicle-1'), hello('cloud-1'), measured('vehicle-1'), measured('cloud-1')];
+    const rounds = [1, 2, 3, 4, 5, 6].flatMap((n) => [ready('vehicle-1', n), report('vehicle-1', n)]);
+    const effects = collect(state, [...events, ...rounds]);
+    const captures = effects.flatMap((effect) =>
+      effect.kind === 'round' && effect.round.phase === 'capture'
+        ? [
+            `${effect.round.round}: frame ${effect.round.frameIndex}${effect.round.measured ? '' : ' warm-up'}`,
+          ]
+        : [],
+    );
+    assert.deepEqual(captures, [
+      ...['1: frame 0 warm-up', '2: frame 1 warm-up', '3: frame 2'],
+      ...['4: frame 0 warm-up', '5: frame 1 warm-up', '6: frame 2'],
+    ]);
+    // A plan for each policy, and one after its warm-up.
+    assert.deepEqual(
+      plansIn(effects).map(({ plan }) => `${plan.epoch} ${plan.policy}`),
+      ['1 lo', '2 lo', '3 ro', '4 ro'],
+    );
+    assert.deepEqual(
+      effects.flatMap((effect) => (effect.kind === 'progress' ? [`${effect.policy} ${effect.done}`] : [])),
+      ['lo 1', 'lo 2', 'lo 3', 'ro 1', 'ro 2', 'ro 3'],
+    );
+    assert.equal(effects.at(-1)!.kind, 'campaign-done');
+  });
+
+  test('A campaign that repeats begins again with the first policy, and never ends.', () => {
+    const state = initialState(setup({ policies: ['lo', 'ro'], repeat: true }, 1));
+    const events = [hello('vehicle-1'), hello('cloud-1'), measured('vehicle-1'), measured('cloud-1')];
+    const rounds = [1, 2, 3, 4, 5].flatMap((n) => [ready('vehicle-1', n), report('vehicle-1', n)]);
+    const effects = collect(state, [...events, ...rounds]);
+    const policies = plansIn(effects).map(({ plan }) => `${plan.epoch} ${plan.policy}`);
+    assert.deepEqual(policies, ['1 lo', '2 lo', '3 ro', '4 ro', '5 lo', '6 lo']);
+    assert.ok(effects.every(({ kind }) => kind !== 'campaign-done'));
+  });
+
+  test('A vehicle that never answers is given up after the timeout, with its name, and the round goes on.', () => {
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      [
+        timeout(1, 'capture'),
+        'fault round-timeout: vehicle-2: round 1',
+        ...['go 1 vehicle-1 (warm-up)', 'go 1 vehicle-2 (warm-up)', 'wake go 1'],
+      ],
+      [timeout(1, 'capture')],
+      [report('vehicle-1', 1)],
+      [
+        timeout(1, 'go'),
+        'fault round-timeout: vehicle-2: round 1',
+        'progress jps 1 of 2',
+        ...[`plan 2 ${V1}`, `plan 2 ${V2}`, 'capture 2 vehicle-1', 'capture 2 vehicle-2', 'wake capture 2'],
+      ],
+      [report('vehicle-2', 1)],
+    ]);
+  });
+
+  test('A round is given ten times its plan and a minute, a capture a minute.', () => {
+    const { effects } = drive([...begun, [ready('vehicle-1', 1)], gos]);
+    const makespanMs = Math.max(...plansIn(effects).map(({ plan }) => plan.makespanMs));
+    assert.deepEqual(
+      effects.flatMap((effect) => (effect.kind === 'wake' ? [effect.afterMs] : [])),
+      [60_000, 10 * makespanMs + 60_000],
+    );
+  });
+});
+
+describe('Who comes and goes', () => {
+  const one = 'vehicle-1 (warm-up)';
+
+  test('A vehicle that goes while all capture is not waited for, and the others have a new plan before they go.', () => {
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      [gone('vehicle-2'), 'fault node-gone: vehicle-2', `plan 2 ${V1}`, `go 1 ${one}`, 'wake go 1'],
+    ]);
+  });
+
+  test('A vehicle that goes in mid-round is not waited for, and the next round has a plan without it.', () => {
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      gos,
+      [gone('vehicle-2'), 'fault node-gone: vehicle-2', `plan 2 ${V1}`],
+      [
+        report('vehicle-1', 1),
+        'progress jps 1 of 2',
+        ...[`plan 3 ${V1}`, 'capture 2 vehicle-1', 'wake capture 2'],
+      ],
+    ]);
+  });
+
+  test('When the last vehicle goes nothing is planned; when one is back and measured, rounds go on.', () => {
+    drive([
+      ...begun,
+      [gone('vehicle-1'), 'fault node-gone: vehicle-1', `plan 2 ${V2}`],
+      [gone('vehicle-2'), 'fault node-gone: vehicle-2', 'wake go 1'],
+      [hello('vehicle-1'), 'accept vehicle-1', 'progress jps 1 of 2', 'measure vehicle-1'],
+      [measured('vehicle-1'), `plan 3 ${V1}`, 'capture 2 vehicle-1', 'wake capture 2'],
+    ]);
+  });
+
+  test('A vehicle that comes in mid-round measures when the round is over, and then has a plan.', () => {
+    const V3 = `vehicle-3 jps cloud-1: ${JPS}`;
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      gos,
+      [hello('vehicle-3'), 'accept vehicle-3', `plan 2 ${V1}`, `plan 2 ${V2}`],
+      [ready('vehicle-3', 1)],
+      [report('vehicle-3', 1)],
+      [report('vehicle-1', 1)],
+      [report('vehicle-2', 1), 'progress jps 1 of 2', 'measure vehicle-3'],
+      [
+        measured('vehicle-3'),
+        ...[`plan 3 ${V1}`, `plan 3 ${V2}`, `plan 3 ${V3}`],
+        ...['capture 2 vehicle-1', 'capture 2 vehicle-2', 'capture 2 vehicle-3', 'wake capture 2'],
+      ],
+    ]);
+  });
+
+  test('A vehicle that was away and says hello again takes no part in the round that went on without it.', () => {
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      gos,
+      [hello('vehicle-2'), 'accept vehicle-2', `plan 2 ${V1}`],
+      [report('vehicle-2', 1)],
+      [report('vehicle-1', 1), 'progress jps 1 of 2', 'measure vehicle-2'],
+    ]);
+  });
+
+  test('When the cloud goes in mid-round all are told that they are alone; when it is back it is used again.', () => {
+    const alone = (epoch: number, vehicle: string): string =>
+      `plan ${epoch} ${vehicle} jps alone: camera-1 3, camera-2 3`;
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      gos,
+      [gone('cloud-1'), 'fault node-gone: cloud-1', alone(2, 'vehicle-1'), alone(2, 'vehicle-2')],
+      [report('vehicle-1', 1)],
+      [
+        report('vehicle-2', 1),
+        'progress jps 1 of 2',
+        ...[alone(3, 'vehicle-1'), alone(3, 'vehicle-2')],
+        ...['capture 2 vehicle-1', 'capture 2 vehicle-2', 'wake capture 2'],
+      ],
+      [hello('cloud-1'), 'accept cloud-1', alone(4, 'vehicle-1'), alone(4, 'vehicle-2')],
+      [ready('vehicle-1', 2)],
+      [ready('vehicle-2', 2), 'go 2 vehicle-1', 'go 2 vehicle-2', 'wake go 2'],
+      [report('vehicle-1', 2)],
+      [report('vehicle-2', 2), 'progress jps 2 of 2', 'campaign-done'],
+    ]);
+    const long = initialState(setup({ rounds: 2 }));
+    const { effects } = drive(
+      [
+        ...begun,
+        [gone('cloud-1'), 'fault node-gone: cloud-1', alone(2, 'vehicle-1'), alone(2, 'vehicle-2')],
+        [hello('cloud-1'), 'accept cloud-1', alone(3, 'vehicle-1'), alone(3, 'vehicle-2')],
+        [ready('vehicle-1', 1)],
+        gos,
+        [report('vehicle-1', 1)],
+        [report('vehicle-2', 1), 'progress jps 1 of 3', 'measure cloud-1'],
+        [
+          measured('cloud-1'),
+          ...[`plan 4 ${V1}`, `plan 4 ${V2}`],
+          ...['capture 2 vehicle-1', 'capture 2 vehicle-2', 'wake capture 2'],
+        ],
+      ],
+      long,
+    );
+    assert.ok(effects.length > 0);
+  });
+
+  test('A camera that fails is planned without from then on, and with again when it is back.', () => {
+    const V2one = 'vehicle-2 jps cloud-1: camera-2 1';
+    drive([
+      ...begun,
+      [ready('vehicle-1', 1)],
+      [
+        ready('vehicle-2', 1, ['camera-2']),
+        ...[`plan 2 ${V1}`, `plan 2 ${V2one}`],
+        ...['go 1 vehicle-1 (warm-up)', 'go 1 vehicle-2 (warm-up)', 'wake go 1'],
+      ],
+      [report('vehicle-1', 1)],
+      [
+        report('vehicle-2', 1),
+        'progress jps 1 of 2',
+        ...[`plan 3 ${V1}`, `plan 3 ${V2one}`],
+        ...['capture 2 vehicle-1', 'capture 2 vehicle-2', 'wake capture 2'],
+      ],
+      [ready('vehicle-2', 2), `plan 4 ${V1}`, `plan 4 ${V2}`],
+      [ready('vehicle-1', 2, []), `plan 5 ${V2}`, 'go 2 vehicle-1', 'go 2 vehicle-2', 'wake go 2'],
+    ]);
+  });
+});
+
+describe('What the plans stand on', () => {
+  test('Vehicles of one kind share one profile, scaled to the time that they are to take.', () => {
+    const slower = { segmentMs: [20, 20, 160] };
+    const state = initialState(setup({}, 3));
+    const { effects } = drive(
+      [
+        [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
+        [measured('cloud-1')],
+        [hello('vehicle-1', { vehicleMs: 400 }), 'accept vehicle-1', 'measure vehicle-1'],
+        [measured('vehicle-1', { segmentMs: [1, 2, 7] })],
+        [hello('vehicle-2', { vehicleMs: 400 }), 'accept vehicle-2', 'measure vehicle-2'],
+        [measured('vehicle-2', slower)],
+        [hello('vehicle-3', { vehicleMs: 0 }), 'accept vehicle-3', 'measure vehicle-3'],
+      ],
+      state,
+    );
+    assert.deepEqual(plansIn(effects), []);
+    const all = collect(state, [
+      ...[hello('cloud-1'), measured('cloud-1')],
+      ...[hello('vehicle-1', { vehicleMs: 400 }), measured('vehicle-1', { segmentMs: [1, 2, 7] })],
+      ...[hello('vehicle-2', { vehicleMs: 400 }), measured('vehicle-2', slower)],
+      ...[hello('vehicle-3', { vehicleMs: 0 }), measured('vehicle-3', slower)],
+    ]);
+    const [first, second, own] = plansIn(all).map(({ plan }) => plan.segmentMs);
+    assert.deepEqual(first, [40, 80, 280]);
+    assert.deepEqual(second, first, 'the second of a kind has the profile of the first');
+    assert.deepEqual(own, slower.segmentMs, 'a vehicle that is not emulated has its own');
+  });
+
+  test('A vehicle of the same speed but of another network does not get a profile that does not fit.', () => {
+    const short = { segmentMs: [30, 30], cuts: profile.cuts.slice(0, 3) };
+    const effects = collect(initialState(setup()), [
+      ...[hello('cloud-1'), measured('cloud-1')],
+      ...[hello('vehicle-1'), measured('vehicle-1', short)],
+      ...[hello('vehicle-2'), measured('vehicle-2')],
+    ]);
+    const segments = plansIn(effects).map(({ plan }) => plan.segmentMs);
+    assert.deepEqual(segments, [
+      [50, 50],
+      [10, 20, 70],
+    ]);
+  });
+
+  test('A vehicle whose times are all 0 is planned on, and said to be so.', () => {
+    const zero = { segmentMs: [0, 0, 0] };
+    const effects = collect(initialState(setup({}, 1)), [
+      ...[hello('cloud-1'), measured('cloud-1'), hello('vehicle-1'), measured('vehicle-1', zero)],
+    ]);
+    assert.ok(
+      effects.some((effect) => effect.kind === 'fault' && effect.detail === 'vehicle-1: all times are 0'),
+    );
+    assert.deepEqual(plansIn(effects)[0]!.plan.segmentMs, zero.segmentMs);
+  });
+
+  test('Before anything was seen a tail takes what the cloud measured alone, and a JPEG its preparation too.', () => {
+    for (const [policy, tailMs] of [
+      ['ro', 10],
+      ['ro-jpeg', 20],
+    ] as const) {
+      const plans = plansIn(collect(initialState(setup({ policies: [policy] }, 1)), oneVehicle));
+      const { tailStartMs, tailEndMs, endMs } = plans[0]!.plan.streams[0]!;
+      assert.deepEqual({ tail: tailEndMs - tailStartMs, back: endMs - tailEndMs }, { tail: tailMs, back: 3 });
+    }
+  });
+
+  test('What warm-up rounds saw of tails and results is in the plan of the measured ones, by cut and codec.', () => {
+    const state = initialState(setup({ policies: ['ro'], warmUpRounds: 2, rounds: 2 }, 1));
+    const jobs = [
+      { cut: 0, tailMs: 14, fixedMs: 4 },
+      { cut: 0, tailMs: 40, fixedMs: 9 },
+      { cut: 0, tailMs: 18, fixedMs: 5 },
+      // Of another cut, of another codec, and one that the cloud never answered.
+      { cut: 2, tailMs: 99, fixedMs: 5 },
+      { cut: 0, codec: 'jpeg' as const, tailMs: 99, fixedMs: 5 },
+      { cut: 0, outcome: 'local' as const, tailMs: 0, fixedMs: 0 },
+    ];
+    const effects = collect(state, [
+      ...oneVehicle,
+      ...[ready('vehicle-1', 1), report('vehicle-1', 1, jobs)],
+      ...[ready('vehicle-1', 2), report('vehicle-1', 2, [{ cut: 0, tailMs: 20, fixedMs: 8 }])],
+      ...[ready('vehicle-1', 3), report('vehicle-1', 3, [{ cut: 0, tailMs: 1000, fixedMs: 1000 }])],
+      gone('cloud-1'),
+      ...[hello('cloud-1'), ready('vehicle-1', 4), report('vehicle-1', 4)],
+    ]);
+    const times = plansIn(effects).map(({ plan: { streams } }) => {
+      const { tailStartMs, tailEndMs, endMs } = streams[0]!;
+      return { tailMs: tailEndMs - tailStartMs, backMs: endMs - tailEndMs };
+    });
+    // The median of 14, 18, 20, 40 and that of 4, 5, 5, 5, 8, 9; what measured rounds see changes no plan.
+    assert.deepEqual(times[0], { tailMs: 10, backMs: 3 });
+    assert.deepEqual(times[1], { tailMs: 19, backMs: 5 });
+    assert.ok(
+      times.slice(2).every(({ tailMs }) => tailMs === 0),
+      'alone, and local',
+    );
+  });
+
+  test('The way back that one policy saw is what the next one begins with; its tails are not.', () => {
+    const state = initialState(setup({ policies: ['ro', 'ro'] }, 1));
+    const effects = collect(state, [
+      ...oneVehicle,
+      ...[ready('vehicle-1', 1), report('vehicle-1', 1, [{ cut: 0, tailMs: 30, fixedMs: 6 }])],
+      ...[ready('vehicle-1', 2), report('vehicle-1', 2)],
+    ]);
+    const { tailStartMs, tailEndMs, endMs } = plansIn(effects)[2]!.plan.streams[0]!;
+    assert.deepEqual({ tail: tailEndMs - tailStartMs, back: endMs - tailEndMs }, { tail: 10, back: 6 });
+  });
+
+  test('Where frames stay on board the plans say so.', () => {
+    const keep = { ...setup({ policies: ['ro', 'ro-jpeg'] }, 1), keepFramesOnBoard: true };
+    const rounds = [1, 2, 3].flatMap((n) => [ready('vehicle-1', n), report('vehicle-1', n)]);
+    const plans = plansIn(collect(initialState(keep), [...oneVehicle, ...rounds]));
+    assert.equal(plans.length, 4);
+    for (const { plan } of plans)
+      for (const { cut, codec } of plan.streams)
+        assert.deepEqual({ cut, codec }, { cut: 1, codec: 'float32' });
+  });
+});
+
+const oneVehicle = [hello('vehicle-1'), measured('vehicle-1'), hello('cloud-1'), measured('cloud-1')];
+
+/** All effects of the events, whatever they are. */
+function collect(initial: CoordinatorState, events: readonly Row[0][]): readonly CoordinatorEffect[] {
+  let state = initial;
+  return events.flatMap((event) => {
+    const next = step(state, { atMs: 0, ...event } as CoordinatorEvent);
+    state = next.state;
+    return next.effects;
+  });
+}

@@ -1,0 +1,43 @@
+/** A real pair of sockets on this machine, and a wait for what they bring. */
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+export interface Loopback {
+  readonly client: Socket;
+  readonly server: Socket;
+  close(): void;
+}
+
+/** Two connected sockets; nobody reads from either yet. */
+export async function loopback(): Promise<Loopback> {
+  const listener = createServer({ pauseOnConnect: true });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const accepted = once(listener, 'connection') as Promise<[Socket]>;
+  const client = connect((listener.address() as { port: number }).port, '127.0.0.1');
+  const [[server]] = await Promise.all([accepted, once(client, 'connect')]);
+  for (const socket of [client, server]) socket.on('error', () => {});
+  return {
+    client,
+    server,
+    close: () => {
+      client.destroy();
+      server.destroy();
+      listener.close();
+    },
+  };
+}
+
+/** Lets the event loop turn until `holds`; the test runner's own limit ends a wait in vain. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Collects all bytes that a socket receives. */
+export function collect(socket: { on(event: 'data', listener: (data: Buffer) => void): unknown }): {
+  readonly bytes: () => Buffer;
+} {
+  const parts: Buffer[] = [];
+  socket.on('data', (data) => parts.push(data));
+  return { bytes: () => Buffer.concat(parts) };
+}

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { topicOf } from '../../libs/proto/index.ts';
+import {
+  type Campaign,
+  type CampaignOptions,
+  endCampaign,
+  HOST,
+  Nodes,
+  pictureCameras,
+  startCampaign,
+  summaryOf,
+  WARM_UP_ROUNDS,
+} from './nodes.ts';
+import { recordedSteps, replay } from './recorded-steps.ts';
+
+const PARENT = path.join(import.meta.dirname, 'parent.ts');
+/** Slow enough that a tensor is on its way for a while: 12,288 bytes take 50 ms. */
+const UPLINK_BPS = 2e6;
+const CAMERAS = 2;
+const VEHICLE_MS = 100;
+const ROUNDS_BEFORE = 3;
+
+let nodes: Nodes;
+let onlookers: MqttClient[];
+beforeEach(() => {
+  nodes = new Nodes();
+  onlookers = [];
+});
+afterEach(async () => {
+  for (const client of onlookers) client.end(true);
+  await nodes.close();
+});
+
+/** Starts a campaign under `ro`; returns once some rounds are done and a vehicle's tensor is on its way. */
+async function inMidRound(
+  options: Omit<CampaignOptions, 'policies' | 'onProgress'>,
+  vehicle: string,
+): Promise<Campaign> {
+  let rounds = 0;
+  const campaign = await startCampaign(nodes, {
+    ...{ policies: ['ro'], cameras: CAMERAS, uplinkBps: UPLINK_BPS, ...options },
+    onProgress: () => rounds++,
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onlooker = await connectAsync(`mqtt://127.0.0.1:${campaign.port}`, { reconnectPeriod: 0 });
+  onlookers.push(onlooker);
+  onlooker.on('message', () => {
+    if (rounds >= ROUNDS_BEFORE) resolve();
+  });
+  await onlooker.subscribeAsync(topicOf('tensor', vehicle));
+  await promise;
+  return campaign;
+}
+
+test('Jobs of a cloud that is killed are finished by the vehicles, and it is used again when it is back.', {
+  timeout: 120_000,
+}, async (t) => {
+  const campaign = await inMidRound({ vehicles: 2, rounds: 24 }, 'vehicle-1');
+  const killed = await campaign.cloud.stop('SIGKILL');
+  assert.equal(killed.signal, 'SIGKILL');
+  const back = nodes.start('cloud', campaign.cloudConfig);
+  await back.ready;
+
+  const { logs, summary } = await endCampaign(nodes, campaign);
+  const { jobs, identical, local, lost, dropped, rejected } = summary;
+  assert.equal(jobs, 2 * CAMERAS * (WARM_UP_ROUNDS + 24));
+  assert.deepEqual(
+    { identical, lost, dropped, rejected },
+    { identical: jobs, lost: 0, dropped: 0, rejected: 0 },
+  );
+  assert.ok(local > 0);
+
+  const clouds = logs.filter((log) => log.rows('run')[0]!.role === 'cloud');
+  assert.deepEqual(
+    clouds.map(({ file }) => path.basename(file)),
+    ['cloud-1.2.sqlite', 'cloud-1.sqlite'],
+  );
+  const [again, dead] = clouds as [(typeof clouds)[0], (typeof clouds)[0]];
+  assert.ok(dead.rows('span').some(({ stage }) => stage === 'tail'));
+  assert.equal(dead.rows('figure').length, 0);
+  for (const log of logs) assert.equal(replay(recordedSteps(log), campaign.model), undefined, log.file);
+
+  // All clocks are the same machine's: what was captured after its return went through the cloud again.
+  const returnMs = again.rows('run')[0]!.start_ms;
+  const later = logs.flatMap((log) => {
+    const outcomes = new Map(log.rows('result').map(({ frame, outcome }) => [frame, outcome]));
+    return log
+      .rows('frame')
+      .filter(({ captured_ms }) => captured_ms > returnMs)
+      .map(({ frame }) => outcomes.get(frame));
+  });
+  const served = later.filter((outcome) => outcome === 'cloud').length;
+  t.diagnostic(`${jobs} frames, ${local} finished locally, ${served} by the cloud after its return`);
+  assert.ok(served > 0);
+  assert.equal(later.at(-1), 'cloud');
+});
+
+test('A vehicle that is killed leaves a readable log, the other goes on, and it takes part when it is back.', {
+  timeout: 120_000,
+}, async (t) => {
+  const rounds = 30;
+  const campaign = await inMidRound({ vehicles: 2, rounds }, 'vehicle-2');
+  await campaign.vehicles[1]!.stop('SIGKILL');
+  const back = nodes.start('vehicle', campaign.vehicleConfigs[1]!);
+  await back.ready;
+  const { logs, summary } = await endCampaign(nodes, campaign);
+
+  const survivor = nodes.rows('vehicle-1', 'result');
+  assert.equal(survivor.length, (WARM_UP_ROUNDS + rounds) * CAMERAS);
+  assert.ok(survivor.every(({ outcome }) => outcome === 'cloud'));
+  for (const log of logs) assert.equal(replay(recordedSteps(log), campaign.model), undefined, log.file);
+
+  const roundsIn = (file: string): number =>
+    logs.find((log) => path.basename(log.file) === file)!.rows('round').length;
+  const dead = roundsIn('vehicle-2.sqlite');
+  const again = roundsIn('vehicle-2.2.sqlite');
+  t.diagnostic(`vehicle-2: ${dead} rounds before its death, ${again} after, of ${WARM_UP_ROUNDS + rounds}`);
+  // The last batch of its log may have died with it.
+  assert.ok(dead >= ROUNDS_BEFORE - 2);
+  assert.ok(again > 0 && again < WARM_UP_ROUNDS + rounds - dead);
+  // At most the frames of the round in which it died have no end.
+  assert.ok(summary.lost <= CAMERAS);
+  assert.equal(summary.identical, summary.jobs - summary.lost);
+  assert.equal(summary.local, 0);
+  const gone = nodes.rows('roadside-unit', 'fault').filter(({ kind }) => kind === 'node-gone');
+  assert.equal(gone[0]?.detail, 'vehicle-2');
+});
+
+test('Nodes that are told to stop while the roadside unit hangs end all the same, and no frame is lost.', {
+  timeout: 60_000,
+}, async () => {
+  const campaign = await inMidRound({ vehicles: 1, rounds: 200 }, 'vehicle-1');
+  campaign.rsu.child.kill('SIGSTOP');
+  for (const node of [...campaign.vehicles, campaign.cloud])
+    assert.deepEqual(await node.stop(), { code: 0, signal: null, message: '' });
+  campaign.rsu.child.kill('SIGCONT');
+  assert.deepEqual(await campaign.rsu.stop(), { code: 0, signal: null, message: '' });
+  for (const node of ['vehicle-1', 'cloud-1', 'roadside-unit'])
+    assert.ok(nodes.rows(node, 'figure').length > 0, `${node} did not close its log`);
+
+  const logs = nodes.logs();
+  const { jobs, identical, lost, dropped } = await summaryOf(campaign, logs);
+  assert.deepEqual({ identical, lost }, { identical: jobs - dropped, lost: 0 });
+  assert.ok(dropped > 0 && dropped <= CAMERAS);
+  const ends = nodes.rows('vehicle-1', 'result').filter(({ outcome }) => outcome === 'dropped');
+  assert.ok(ends.every(({ reason }) => reason === 'the vehicle was stopped'));
+  for (const log of logs) assert.equal(replay(recordedSteps(log), campaign.model), undefined, log.file);
+});
+
+test('Nodes whose parent is killed end by themselves, and close their logs.', {
+  timeout: 60_000,
+}, async (t) => {
+  const [model, folder] = await Promise.all([nodes.prepare(), nodes.pictures()]);
+  const common = { model: model.file, log: nodes.log };
+  const told = {
+    folder: nodes.folder,
+    rsu: {
+      node: 'roadside-unit',
+      listen: { host: HOST, port: 0 },
+      keepFramesOnBoard: false,
+      vehicles: 1,
+      campaign: { policies: ['ro'], warmUpRounds: 1, rounds: 1000, repeat: false },
+      log: nodes.log,
+    },
+    others: [
+      { role: 'cloud', config: { node: 'cloud-1', workers: 2, firstCut: 0, ...common } },
+      {
+        role: 'vehicle',
+        config: {
+          ...{ node: 'vehicle-1', cameras: pictureCameras(folder, CAMERAS), vehicleMs: VEHICLE_MS },
+          ...{ link: { uplinkBps: UPLINK_BPS, rttMs: 0 }, ...common },
+        },
+      },
+    ],
+  };
+  const parent = spawn(process.execPath, [PARENT, JSON.stringify(told)], {
+    detached: true,
+    env: nodes.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => {
+    try {
+      process.kill(-parent.pid!, 'SIGKILL');
+    } catch {
+      // Nobody of the group is left.
+    }
+  });
+  let said = '';
+  parent.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await once(parent.stdout, 'data');
+  parent.kill('SIGKILL');
+  // The nodes share this pipe: it closes when the last of them has ended.
+  await once(parent.stderr, 'close');
+  assert.equal(said, '');
+  for (const node of ['roadside-unit', 'cloud-1', 'vehicle-1'])
+    assert.ok(nodes.rows(node, 'figure').length > 0, `${node} did not close its log`);
+});
