@@ -13,7 +13,7 @@ import { type DemoOptions, makeLogFolder } from './options.ts';
 import { referenceDigests } from './reference.ts';
 import { Supervisor } from './supervisor.ts';
 
-const WARM_UP_ROUNDS = 2;
+const WARM_UP_ROUNDS = 3;
 const CLOUD_THREADS = 2;
 const HOST = '127.0.0.1';
 
@@ -72,7 +72,7 @@ async function campaign(
     onProgress: (told) => {
       const step = told as CampaignProgress;
       if (step.kind === 'campaign-done') return ended.resolve();
-      const left = `round ${step.done} of ${step.of}, ${(step.predictedMs / 1000).toFixed(0)} s left`;
+      const left = `${step.done} of ${step.of} rounds done, about ${(step.predictedMs / 1000).toFixed(0)} s left`;
       progress.show(`policy ${step.policy}`, step.done / step.of, left);
     },
     onRestart: (node, how) => progress.line(`${node} ended (${how}); it is started again`),

@@ -8,31 +8,33 @@ import { type Row, SCHEMA_VERSION, type Table, tables } from './tables.ts';
 /** One node's log, opened for reading. */
 export interface LogReader {
   readonly file: string;
-  /** All rows of a table in the order in which they were written. */
+  /** All rows of a table in the order in which they were written. @throws JournalError where it is damaged. */
   rows<T extends Table>(table: T): Row<T>[];
   close(): void;
 }
 
 /** @throws JournalError where the file is no log, damaged, or of a newer schema. */
 export function openLog(file: string): LogReader {
-  let database: Database.Database;
-  let version: unknown;
-  try {
-    database = new Database(file, { readonly: true, fileMustExist: true });
-    version = database.pragma('user_version', { simple: true });
-  } catch (error) {
-    throw new JournalError(`log ${file}: cannot be read (${(error as Error).message})`);
-  }
+  const reading = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      throw new JournalError(`log ${file}: cannot be read (${(error as Error).message})`);
+    }
+  };
+  const database = reading(() => new Database(file, { readonly: true, fileMustExist: true }));
+  const version = reading(() => database.pragma('user_version', { simple: true }));
   if (version !== SCHEMA_VERSION) {
     database.close();
     throw new JournalError(`log ${file}: schema ${version}, this version reads schema ${SCHEMA_VERSION}`);
   }
   return {
     file,
-    rows: <T extends Table>(table: T) =>
-      database
-        .prepare(`SELECT ${Object.keys(tables[table]).join(', ')} FROM ${table} ORDER BY rowid`)
-        .all() as Row<T>[],
+    rows: <T extends Table>(table: T) => {
+      const columns = Object.keys(tables[table]).join(', ');
+      const sql = `SELECT ${columns} FROM ${table} ORDER BY rowid`;
+      return reading(() => database.prepare(sql).all() as Row<T>[]);
+    },
     close: () => database.close(),
   };
 }

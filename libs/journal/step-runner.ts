@@ -65,6 +65,7 @@ export class StepRunner<State, Event extends { readonly atMs: number }, Effect> 
 /** Where a replay of recorded events first differs from what was recorded. */
 export interface Difference {
   readonly sequence: number;
+  /** Empty where effects were recorded without an event. */
   readonly event: string;
   readonly recorded: readonly string[];
   readonly replayed: readonly string[];
@@ -88,8 +89,11 @@ export function replaySteps<State, Event, Effect>(
     state = next.state;
     const replayed = next.effects.map((effect) => JSON.stringify(effect));
     const before = (bySequence.get(sequence) ?? []).map(({ effect }) => effect);
+    bySequence.delete(sequence);
     if (replayed.length !== before.length || replayed.some((effect, place) => effect !== before[place]))
       return { sequence, event, recorded: before, replayed };
   }
+  for (const [sequence, effects] of bySequence)
+    return { sequence, event: '', recorded: effects.map(({ effect }) => effect), replayed: [] };
   return undefined;
 }

@@ -36,9 +36,12 @@ export class Broker {
   /** Listens, and returns the port. @throws BrokerError where that is not possible. */
   async start(host: string, port: number): Promise<number> {
     this.#aedes = await Aedes.createBroker({ concurrency: CONCURRENCY, drainTimeout: DRAIN_TIMEOUT_MS });
-    this.#aedes.on('clientError', (client, error) =>
-      this.#onFault('client-error', `${client.id}: ${error.message}`),
-    );
+    const told = new WeakSet<object>();
+    this.#aedes.on('clientError', (client, error) => {
+      // Once a client: to one that does not read, message after message fails.
+      if (!told.has(client)) this.#onFault('client-error', `${client.id}: ${error.message}`);
+      told.add(client);
+    });
     this.#aedes.on('connectionError', (_, error) => this.#onFault('connection-error', error.message));
     this.#aedes.on('client', (client) => (client.conn as Door).accept());
     this.#server = createServer((socket) => this.#enter(socket));

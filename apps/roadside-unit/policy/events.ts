@@ -26,13 +26,13 @@ export type CoordinatorEffect =
       readonly phase: Round['phase'];
       readonly afterMs: number;
     }
-  /** How far the campaign is: rounds done of this policy, those that are not measured included. */
+  /** How far this policy is: rounds done, those that are not measured included. */
   | {
       readonly kind: 'progress';
       readonly policy: string;
       readonly done: number;
       readonly of: number;
-      /** What is left of the whole campaign if it goes as planned. */
+      /** What is left of it if it goes as planned. */
       readonly predictedMs: number;
     }
   | { readonly kind: 'campaign-done' }

@@ -43,6 +43,7 @@ interface OpenRound {
   readonly round: Round;
   /** Vehicles whose answer is awaited. */
   readonly waiting: readonly string[];
+  /** Vehicles that take part and have not gone. */
   readonly vehicles: readonly string[];
 }
 
@@ -157,10 +158,10 @@ function admit(
   effects.push({ kind: 'verdict', node, accepted: reason === '', reason });
   if (reason !== '') {
     effects.push({ kind: 'fault', fault: 'node-refused', detail: `${node}: ${reason}` });
-    return state;
+    // Whoever had this name before is not there any more.
+    return dismiss(state, node, effects);
   }
   const before = dismiss(state, node, []);
-  // A vehicle that was away takes no part in a round that began without it.
   return {
     ...before,
     modelHash,
@@ -192,7 +193,14 @@ function dismiss(state: CoordinatorState, node: string, effects: CoordinatorEffe
   if (!gone) return state;
   effects.push({ kind: 'fault', fault: 'node-gone', detail: node });
   const measuring = state.measuring === node ? undefined : state.measuring;
-  return answered({ ...state, nodes, measuring, stale: true }, node);
+  const without = (names: readonly string[]): string[] => names.filter((name) => name !== node);
+  // Even if it is back before the round is over: it knows nothing of it.
+  const open = state.open && {
+    ...state.open,
+    waiting: without(state.open.waiting),
+    vehicles: without(state.open.vehicles),
+  };
+  return { ...state, nodes, measuring, open, stale: true };
 }
 
 function learnProfile(
@@ -220,9 +228,13 @@ function kindOf({ vehicleMs }: Hello, { segmentMs }: Profile): string {
   return `${vehicleMs} ms, ${segmentMs.length} segments`;
 }
 
-/** Tails and results are taken from warm-up rounds, where the machine is as loaded as it will be. */
+/**
+ * Tails and results are taken from warm-up rounds, where the machine is as loaded as it will be; from the
+ * first of them only if there is no other, because there everything is done for the first time.
+ */
 function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
-  if (state.rounds >= state.setup.campaign.warmUpRounds) return state;
+  const { warmUpRounds } = state.setup.campaign;
+  if (state.rounds >= warmUpRounds || (state.rounds === 0 && warmUpRounds > 1)) return state;
   const seen: Record<string, Seen> = { ...state.seen };
   for (const { cut, codec, outcome, tailMs, fixedMs } of report.jobs) {
     if (outcome !== 'cloud') continue;
@@ -256,6 +268,8 @@ function proceed(state: CoordinatorState, effects: CoordinatorEffect[]): Coordin
   // With no camera left there is nothing to plan; the next capture asks for them again.
   if (next.begun && next.stale && vehiclesOf(next).length > 0) next = plan(next, effects);
   if (!next.open) return openRound(next, effects);
+  // A round that all have left does not count.
+  if (next.open.vehicles.length === 0) return proceed({ ...next, open: undefined }, effects);
   if (next.open.waiting.length > 0) return next;
   if (next.open.round.phase === 'capture') return go(next, effects);
   return proceed(closeRound(next, effects), effects);
@@ -324,6 +338,7 @@ function median(values: readonly number[]): number | undefined {
 
 function openRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
   const { warmUpRounds } = state.setup.campaign;
+  if (state.rounds === 0) effects.push(progress(state, 0));
   const round: Round = {
     round: state.lastRound + 1,
     phase: 'capture',
@@ -335,9 +350,8 @@ function openRound(state: CoordinatorState, effects: CoordinatorEffect[]): Coord
 
 function go(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
   const { round, vehicles } = state.open!;
-  const present = vehicles.filter((node) => state.nodes[node] !== undefined);
   const afterMs = ROUND_TIMEOUT_FACTOR * state.makespanMs + CAPTURE_TIMEOUT_MS;
-  return ask(state, { ...round, phase: 'go' }, present, afterMs, effects);
+  return ask(state, { ...round, phase: 'go' }, vehicles, afterMs, effects);
 }
 
 function ask(
@@ -352,13 +366,23 @@ function ask(
   return { ...state, lastRound: round.round, open: { round, waiting: vehicles, vehicles } };
 }
 
+function progress(state: CoordinatorState, done: number): CoordinatorEffect {
+  const { policies, warmUpRounds, rounds } = state.setup.campaign;
+  const of = warmUpRounds + rounds;
+  return {
+    kind: 'progress',
+    policy: policies[state.policy]!,
+    done,
+    of,
+    predictedMs: (of - done) * state.makespanMs,
+  };
+}
+
 function closeRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
   const { policies, warmUpRounds, rounds, repeat } = state.setup.campaign;
   const of = warmUpRounds + rounds;
   const done = state.rounds + 1;
-  const policy = policies[state.policy]!;
-  const predictedMs = (of - done) * state.makespanMs;
-  effects.push({ kind: 'progress', policy, done, of, predictedMs });
+  effects.push(progress(state, done));
   const closed = { ...state, open: undefined, rounds: done };
   if (done === warmUpRounds) return { ...closed, stale: true };
   if (done < of) return closed;

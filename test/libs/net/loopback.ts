@@ -28,9 +28,15 @@ export async function loopback(): Promise<Loopback> {
   };
 }
 
-/** Lets the event loop turn until `holds`; the test runner's own limit ends a wait in vain. */
+const IN_VAIN_MS = 20_000;
+
+/** Lets the event loop turn until `holds`. @throws Error where it never does, so that no test hangs. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+  const lastMs = performance.now() + IN_VAIN_MS;
+  while (!holds()) {
+    if (performance.now() > lastMs) throw new Error(`waited in vain for ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 /** Collects all bytes that a socket receives. */

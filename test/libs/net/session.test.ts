@@ -11,6 +11,8 @@ import { until } from './loopback.ts';
 /** A broker on a free port of this machine. */
 async function broker(context: TestContext) {
   const aedes = await Aedes.createBroker();
+  const subscribed: string[] = [];
+  aedes.on('subscribe', (subscriptions) => subscribed.push(...subscriptions.map(({ topic }) => topic)));
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -28,7 +30,7 @@ async function broker(context: TestContext) {
   });
   const publish = (topic: string, payload: Buffer): void =>
     aedes.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => {});
-  return { aedes, port, sockets, publish };
+  return { port, sockets, subscribed, publish };
 }
 
 interface Node {
@@ -66,7 +68,7 @@ const CHUNK: MessageOf<'tensor'> = {
 };
 
 test('What a node publishes comes typed to those who subscribed to it, or to all nodes.', async (context) => {
-  const { port } = await broker(context);
+  const { port, subscribed } = await broker(context);
   const vehicle = node(context, port, 'vehicle-1', {
     wrap: (socket) => new Link(socket, { uplinkBps: 50e6, rttMs: 2 }, systemClock),
   });
@@ -77,7 +79,8 @@ test('What a node publishes comes typed to those who subscribed to it, or to all
   vehicle.session.subscribe('round', 'vehicle-1', ({ round }) => rounds.push(round));
   vehicle.session.start();
   cloud.session.start();
-  await until(() => vehicle.seen.connected + cloud.seen.connected === 2);
+  await until(() => subscribed.length === 2 && vehicle.seen.connected + cloud.seen.connected === 2);
+  assert.deepEqual(subscribed.sort(), [topicOf('tensor', '+'), topicOf('round', 'vehicle-1')].sort());
   assert.equal(vehicle.session.publish('tensor', 'vehicle-1', CHUNK), true);
   const go = { round: 7, phase: 'go', frameIndex: 0, measured: true } as const;
   cloud.session.publish('round', 'vehicle-2', go);
@@ -90,12 +93,12 @@ test('What a node publishes comes typed to those who subscribed to it, or to all
 });
 
 test('A malformed message is dropped with its sender and its fault named, and the next one arrives.', async (context) => {
-  const { port, publish } = await broker(context);
+  const { port, publish, subscribed } = await broker(context);
   const { session, seen } = node(context, port, 'cloud');
   const cameras: string[] = [];
   session.subscribe('tensor', '+', ({ camera }) => cameras.push(camera));
   session.start();
-  await until(() => seen.connected === 1);
+  await until(() => subscribed.length === 1);
   const topic = topicOf('tensor', 'vehicle-1');
   publish(topic, Buffer.from('no message'));
   publish(topic, encode('tensor', { ...CHUNK, dims: [3] }));

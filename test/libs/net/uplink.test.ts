@@ -21,6 +21,7 @@ async function vehicle(context: TestContext, clock: FakeClock) {
     pair.close();
   });
   const { bytes } = collect(pair.server);
+  pair.server.resume();
   const chunks: MessageOf<'tensor'>[] = [];
   const state = { connected: true, waiting: 0, mostWaiting: 0 };
   const session = {

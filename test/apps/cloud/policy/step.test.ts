@@ -250,6 +250,7 @@ describe('Which thread does what', () => {
 
 test('Hello is said until a verdict has come, a refusal ends the node, and it measures when asked.', () => {
   drive([
+    [{ kind: 'hello-due' }],
     [{ kind: 'connected' }, 'hello'],
     [{ kind: 'hello-due' }, 'hello'],
     [{ kind: 'verdict', accepted: true, reason: '' }],

@@ -89,6 +89,7 @@ export function inShort(effect: CoordinatorEffect): string {
     case 'wake':
       return `wake ${effect.phase} ${effect.round}`;
     case 'progress':
+      if (effect.done === 0) return `begin ${effect.policy}`;
       return `progress ${effect.policy} ${effect.done} of ${effect.of}`;
     case 'campaign-done':
       return effect.kind;
@@ -132,7 +133,7 @@ export const begun: readonly Row[] = [
   [measured('vehicle-1'), 'measure vehicle-2'],
   [
     measured('vehicle-2'),
-    ...[`plan 1 ${V1}`, `plan 1 ${V2}`],
+    ...[`plan 1 ${V1}`, `plan 1 ${V2}`, 'begin jps'],
     ...['capture 1 vehicle-1 (warm-up)', 'capture 1 vehicle-2 (warm-up)', 'wake capture 1'],
   ],
 ];

@@ -25,6 +25,18 @@ test('Every frame ends once and only once: one run and one tensor at a time, and
   for (const outcome of ['cloud', 'local', 'dropped']) assert.ok(outcomes.get(outcome)! > 1000, outcome);
 });
 
+test('When the node stops at any moment, every frame that was captured has ended at once.', () => {
+  fc.assert(
+    fc.property(deeds, (list) => {
+      const world = new World(true);
+      for (const each of list) world.do(each);
+      world.stop();
+      assert.ok(world.frames.every(({ outcome }) => outcome !== undefined));
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('The same events give the same effects, those that were written to the log and read back too.', () => {
   fc.assert(
     fc.property(fc.boolean(), deeds, (underWay, list) => {

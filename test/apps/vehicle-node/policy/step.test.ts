@@ -593,9 +593,30 @@ describe('Rounds', () => {
   });
 });
 
+describe('The end of the node', () => {
+  const STOPPED = 'the vehicle was stopped';
+
+  test('When it stops, every frame that has not ended is dropped with the reason, and no round is reported.', () => {
+    drive([
+      ...begun(four(2), 4, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [sent(1)],
+      [result(1), 'finish 1 cloud'],
+      [capture(2), 'capture 2'],
+      [captured(2, 5), 'ready 2: camera-5'],
+      [{ kind: 'stopping' }, ...[5, 2, 3, 4].map((frame) => `finish ${frame} dropped: ${STOPPED}`)],
+    ]);
+  });
+
+  test('When it stops between two rounds, nothing happens.', () => {
+    drive([[{ kind: 'connected' }, 'hello'], [{ kind: 'stopping' }]]);
+  });
+});
+
 describe('The roadside unit and the vehicle', () => {
   test('Hello is said again until a verdict has come.', () => {
     drive([
+      [{ kind: 'hello-due' }],
       [{ kind: 'connected' }, 'hello'],
       [{ kind: 'hello-due' }, 'hello'],
       [{ kind: 'hello-due' }, 'hello'],

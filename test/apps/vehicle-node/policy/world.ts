@@ -200,6 +200,13 @@ export class World {
     return deeds;
   }
 
+  /** The node is told that it stops; it says nothing more of the round that it breaks off. */
+  stop(): void {
+    this.take({ kind: 'stopping' });
+    const effects = this.effects.at(-1)!;
+    assert.ok(effects.every(({ kind }) => kind === 'finish'));
+  }
+
   /** What must hold once the world has settled. */
   checkEnded(): void {
     this.frames.forEach(({ outcome }, index) => {

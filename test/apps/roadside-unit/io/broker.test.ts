@@ -1,0 +1,213 @@
+/** The embedded broker with real sockets on a free port. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { generate } from 'mqtt-packet';
+import { Broker, BrokerError } from '../../../../apps/roadside-unit/io/broker.ts';
+import { systemClock } from '../../../../libs/clock/clock.ts';
+import { MAX_CHUNK_BYTES, MAX_PACKET_BYTES } from '../../../../libs/proto/topics.ts';
+
+const HOST = '127.0.0.1';
+
+async function start(t: TestContext): Promise<{ port: number; faults: string[]; broker: Broker }> {
+  const faults: string[] = [];
+  const broker = new Broker(systemClock, (kind, detail) => faults.push(`${kind} ${detail}`));
+  const port = await broker.start(HOST, 0);
+  t.after(() => broker.stop());
+  return { port, faults, broker };
+}
+
+async function client(t: TestContext, port: number, clientId: string): Promise<MqttClient> {
+  const opened = await connectAsync({ host: HOST, port, clientId, reconnectPeriod: 0, protocolVersion: 4 });
+  t.after(() => opened.endAsync(true));
+  return opened;
+}
+
+function rawSocket(t: TestContext, port: number): Socket {
+  const socket = connect({ host: HOST, port });
+  socket.on('error', () => {});
+  t.after(() => socket.destroy());
+  return socket;
+}
+
+/** Resolves when it is over, in whatever way. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => socket.on('close', () => resolve()));
+
+const connectPacket = (clientId: string): Buffer =>
+  generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clientId, clean: true, keepalive: 30 });
+
+/** Random bytes that are the same in every run. */
+function bytesOf(length: number, seed: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let i = 0, x = seed + 1; i < length; i++) {
+    x = (Math.imul(x, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = x >>> 16;
+  }
+  return bytes;
+}
+
+/** What a client receives, one message after another. */
+function inbox(of: MqttClient): () => Promise<Buffer> {
+  const waiting: ((payload: Buffer) => void)[] = [];
+  const here: Buffer[] = [];
+  of.on('message', (_, payload) => {
+    const next = waiting.shift();
+    if (next) next(payload);
+    else here.push(payload);
+  });
+  return () =>
+    here.length > 0 ? Promise.resolve(here.shift()!) : new Promise((resolve) => waiting.push(resolve));
+}
+
+test('Messages arrive byte for byte, from empty ones to the largest that a node sends, in their order.', async (t) => {
+  const { port, faults } = await start(t);
+  const [sender, receiver] = [await client(t, port, 'sender'), await client(t, port, 'receiver')];
+  await receiver.subscribeAsync('tensors/#', { qos: 1 });
+  const next = inbox(receiver);
+  const sizes = [0, 1, 127, 128, 16_384, MAX_CHUNK_BYTES, MAX_PACKET_BYTES - 100];
+  const sent = sizes.flatMap((size, index) => [bytesOf(size, index), bytesOf(size, index + 100)]);
+  for (const [index, bytes] of sent.entries()) {
+    const qos = index % 2 === 0 ? 0 : 1;
+    sender.publish('tensors/a', bytes, { qos });
+    assert.deepEqual(await next(), bytes, `message ${index}, ${bytes.length} bytes, QoS ${qos}`);
+  }
+  assert.deepEqual(faults, []);
+});
+
+test('Whoever pushes megabytes before its CONNECT is cut off and counted, and others go on meanwhile.', async (t) => {
+  const { port, faults } = await start(t);
+  const other = await client(t, port, 'other');
+  await other.subscribeAsync('echo', { qos: 1 });
+  const next = inbox(other);
+
+  const pusher = rawSocket(t, port);
+  let wroteBytes = 0;
+  const push = (): void => {
+    while (!pusher.destroyed && pusher.writable) {
+      wroteBytes += 1 << 20;
+      if (!pusher.write(Buffer.alloc(1 << 20, 0x10))) break;
+    }
+  };
+  pusher.on('drain', push);
+  push();
+  const cutOff = closed(pusher);
+  for (let i = 0; i < 5; i++) {
+    await other.publishAsync('echo', `message ${i}`, { qos: 1 });
+    assert.equal((await next()).toString(), `message ${i}`);
+  }
+  await cutOff;
+  assert.ok(wroteBytes >= 1 << 20);
+  const offences = faults.filter((fault) => fault.startsWith('door'));
+  assert.equal(offences.length, 1, faults.join('\n'));
+  assert.match(
+    offences[0]!,
+    /^door 127\.0\.0\.1:\d+: \d+ bytes before it was accepted, at most 4096 are allowed$/,
+  );
+  await other.publishAsync('echo', 'still here', { qos: 1 });
+  assert.equal((await next()).toString(), 'still here');
+});
+
+test('Whoever sends a packet larger than any of ours is cut off and counted, and others go on meanwhile.', async (t) => {
+  const { port, faults } = await start(t);
+  const other = await client(t, port, 'other');
+  await other.subscribeAsync('#', { qos: 1 });
+  const next = inbox(other);
+
+  const sender = rawSocket(t, port);
+  const cutOff = closed(sender);
+  sender.write(connectPacket('sender'));
+  const [connack] = (await once(sender, 'data')) as [Buffer];
+  assert.deepEqual([...connack], [0x20, 2, 0, 0]);
+  const payload = Buffer.alloc(MAX_PACKET_BYTES + 1);
+  sender.write(generate({ cmd: 'publish', topic: 'a', payload, qos: 0, dup: false, retain: false }));
+  await cutOff;
+  const offences = faults.filter((fault) => fault.startsWith('door'));
+  assert.equal(offences.length, 1, faults.join('\n'));
+  assert.match(offences[0]!, /^door 127\.0\.0\.1:\d+: a packet of \d+ bytes, at most \d+ are allowed$/);
+  await other.publishAsync('b', 'still here', { qos: 1 });
+  assert.equal((await next()).toString(), 'still here', 'the large packet was not delivered');
+});
+
+test('A connection that breaks is no offence.', async (t) => {
+  const { port, faults } = await start(t);
+  const sender = rawSocket(t, port);
+  sender.write(connectPacket('sender'));
+  await once(sender, 'data');
+  sender.resetAndDestroy();
+  // Whoever comes later is served later: by now the broker has seen the end of the first.
+  const other = await client(t, port, 'other');
+  await other.publishAsync('a', 'b', { qos: 1 });
+  assert.deepEqual(
+    faults.filter((fault) => fault.startsWith('door')),
+    [],
+  );
+});
+
+test('Bytes that are no MQTT are told, with the connection, and end it.', async (t) => {
+  const { port, faults } = await start(t);
+  const stranger = rawSocket(t, port);
+  stranger.write('GET / HTTP/1.1\r\n\r\n');
+  await closed(stranger);
+  assert.ok(faults.length >= 1, 'the broker tells of it');
+});
+
+test('A subscriber that does not read does not hold up the others for good.', async (t) => {
+  const { port, faults } = await start(t);
+  const frozen = rawSocket(t, port);
+  frozen.write(connectPacket('frozen'));
+  await once(frozen, 'data');
+  const subscriptions = [{ topic: '#', qos: 0 as const }];
+  frozen.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions }));
+  await once(frozen, 'data');
+  frozen.pause();
+
+  const [sender, receiver] = [await client(t, port, 'sender'), await client(t, port, 'receiver')];
+  await receiver.subscribeAsync('#', { qos: 0 });
+  const next = inbox(receiver);
+  // More than the sockets hold, and then more messages than the broker has at a time.
+  const payload = bytesOf(MAX_CHUNK_BYTES / 8, 1);
+  for (let i = 0; i < 2500; i++) {
+    sender.publish('a', payload, { qos: 0 });
+    assert.equal((await next()).length, payload.length);
+  }
+  assert.deepEqual(faults, ['client-error frozen: drain timeout'], 'it is let go, and named once');
+});
+
+test('A port in use, an address that is not ours and a name that does not exist each give one line.', async (t) => {
+  const server = createServer();
+  server.listen(0, HOST);
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const cases = [
+    [HOST, port, `broker: cannot listen on ${HOST}:${port}: the port is in use`],
+    ['192.0.2.1', 0, 'broker: cannot listen on 192.0.2.1:0: EADDRNOTAVAIL'],
+  ] as const;
+  for (const [host, wanted, message] of cases) {
+    const broker = new Broker(systemClock, () => {});
+    await assert.rejects(broker.start(host, wanted), (error: Error) => {
+      assert.ok(error instanceof BrokerError);
+      assert.equal(error.message, message);
+      return true;
+    });
+    await broker.stop();
+  }
+});
+
+test('When it stops, every connection ends and its port is free.', async (t) => {
+  const { port, broker } = await start(t);
+  const connected = rawSocket(t, port);
+  connected.write(connectPacket('a'));
+  await once(connected, 'data');
+  const silent = rawSocket(t, port);
+  await once(silent, 'connect');
+  const ended = Promise.all([closed(connected), closed(silent)]);
+  await broker.stop();
+  await ended;
+  const again = new Broker(systemClock, () => {});
+  assert.equal(await again.start(HOST, port), port);
+  await again.stop();
+});

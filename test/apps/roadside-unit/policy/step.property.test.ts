@@ -1,0 +1,279 @@
+/** What holds of the roadside unit whatever its nodes do, in whatever order, twice, late or never. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { CoordinatorEvent } from '../../../../apps/roadside-unit/policy/events.ts';
+import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
+import { type Profile, VehiclePlan } from '../../../../libs/proto/messages.ts';
+import {
+  cloudProfile,
+  hello,
+  measured,
+  profile,
+  ready,
+  report,
+  setup,
+  timeout,
+  type Untimed,
+} from './drive.ts';
+
+const VEHICLES = ['vehicle-1', 'vehicle-2', 'constructor'];
+const CLOUDS = ['cloud-1', 'cloud-2'];
+const CAMERAS = ['camera-1', 'camera-2'];
+
+const node = fc.constantFrom(...VEHICLES, ...VEHICLES, ...CLOUDS);
+/** A profile that passes the wire's checks, of this network or of another. */
+const profiles = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(profile) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 1, max: 5 }).chain((segments) =>
+      fc.record({
+        segmentMs: fc.array(fc.constantFrom(0, 1, 50), { minLength: segments, maxLength: segments }),
+        cuts: fc.constant(
+          Array.from({ length: segments + 1 }, (_, cut) => ({
+            id: `cut-${cut}`,
+            dims: [1],
+            bytes: 4000 - cut,
+          })),
+        ),
+        jpegBytes: fc.constantFrom(0, 5000),
+      }),
+    ),
+  },
+);
+const job = fc.record({
+  cut: fc.nat(4),
+  codec: fc.constantFrom('float32' as const, 'jpeg' as const),
+  outcome: fc.constantFrom('cloud' as const, 'local' as const, 'dropped' as const),
+  tailMs: fc.nat(100),
+  fixedMs: fc.nat(100),
+});
+
+interface Deed {
+  readonly do: 'hello' | 'gone' | 'profile' | 'ready' | 'report' | 'timeout' | 'as-asked';
+  readonly node: string;
+  readonly vehicleMs: number;
+  readonly uplinkBps: number;
+  readonly workers: number;
+  readonly protocol: number;
+  readonly profile: Profile;
+  /** Rounds back from the newest. */
+  readonly back: number;
+  readonly cameras: readonly string[];
+  readonly jobs: readonly (typeof job extends fc.Arbitrary<infer T> ? T : never)[];
+  readonly phase: 'capture' | 'go';
+  readonly pick: number;
+}
+const deed: fc.Arbitrary<Deed> = fc.record({
+  do: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('hello' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('gone' as const, 'profile' as const) },
+    { weight: 2, arbitrary: fc.constantFrom('ready' as const, 'report' as const, 'timeout' as const) },
+    { weight: 14, arbitrary: fc.constant('as-asked' as const) },
+  ),
+  node,
+  vehicleMs: fc.constantFrom(0, 100, 400),
+  uplinkBps: fc.constantFrom(0, 1e6, 1e6, 1e9),
+  workers: fc.constantFrom(0, 1, 2, 2),
+  protocol: fc.constantFrom(1, 1, 1, 1, 1, 2),
+  profile: profiles,
+  back: fc.constantFrom(0, 0, 0, 1, 2),
+  cameras: fc.constantFrom(CAMERAS, CAMERAS, CAMERAS, ['camera-2'], []),
+  jobs: fc.array(job, { maxLength: 3 }),
+  phase: fc.constantFrom('capture', 'go'),
+  pick: fc.nat(9),
+});
+const campaign = fc.record({
+  policies: fc.array(fc.constantFrom('lo' as const, 'ro' as const, 'ro-jpeg' as const, 'jps' as const), {
+    minLength: 1,
+    maxLength: 3,
+  }),
+  warmUpRounds: fc.integer({ min: 1, max: 2 }),
+  rounds: fc.integer({ min: 1, max: 3 }),
+});
+
+/** A request of the coordinator that its node has not answered yet. */
+interface Request {
+  readonly kind: 'measure' | 'capture' | 'go';
+  readonly node: string;
+  readonly answer: (deed: Deed) => Untimed<CoordinatorEvent>;
+}
+
+class World {
+  state: CoordinatorState;
+  #requests: Request[] = [];
+  readonly #present = new Set<string>();
+  /** The round that a node has captured and not been told to go. */
+  readonly #captured = new Map<string, number>();
+  #lastRound = 0;
+  #epoch = 0;
+  #done = false;
+
+  constructor(state: CoordinatorState) {
+    this.state = freeze(state);
+  }
+
+  get isDone(): boolean {
+    return this.#done;
+  }
+
+  do(deed: Deed): void {
+    const isCloud = CLOUDS.includes(deed.node);
+    switch (deed.do) {
+      case 'hello': {
+        const own = isCloud
+          ? { workers: deed.workers }
+          : { vehicleMs: deed.vehicleMs, uplinkBps: deed.uplinkBps };
+        return this.hello(deed.node, { protocol: deed.protocol, ...own });
+      }
+      case 'gone':
+        this.#forget(deed.node);
+        return this.take({ kind: 'gone', node: deed.node });
+      case 'profile':
+        this.#drop(({ kind, node }) => kind === 'measure' && node === deed.node);
+        return this.take(measured(deed.node, deed.profile));
+      case 'ready':
+        return this.take(ready(deed.node, this.#lastRound - deed.back, [...deed.cameras]));
+      case 'report':
+        return this.take(report(deed.node, Math.max(0, this.#lastRound - deed.back), deed.jobs));
+      case 'timeout':
+        return this.take(timeout(this.#lastRound - deed.back, deed.phase));
+      case 'as-asked': {
+        const [request] = this.#requests.splice(deed.pick % Math.max(1, this.#requests.length), 1);
+        if (request) this.take(request.answer(deed));
+      }
+    }
+  }
+
+  hello(name: string, more: object = {}): void {
+    this.#forget(name);
+    this.take(hello(name, more));
+  }
+
+  /** Until the campaign is over: whoever is missing comes, and everyone answers. */
+  settle(deed: Deed): void {
+    for (const vehicle of VEHICLES) if (!this.#present.has(vehicle)) this.hello(vehicle);
+    if (!CLOUDS.some((cloud) => this.#present.has(cloud))) this.hello('cloud-1');
+    for (let turn = 0; turn < 1000 && !this.#done; turn++) {
+      const request = this.#requests.shift();
+      assert.ok(request, 'the campaign is not over, and the coordinator asks for nothing');
+      this.take(request.answer({ ...deed, cameras: CAMERAS, profile }));
+    }
+    assert.ok(this.#done, 'the campaign never ends');
+  }
+
+  take(untimed: Untimed<CoordinatorEvent>): void {
+    const event = freeze({ atMs: 0, ...untimed } as CoordinatorEvent);
+    const { state, effects } = step(this.state, event);
+    const again = step(this.state, JSON.parse(JSON.stringify(event)) as CoordinatorEvent);
+    assert.equal(JSON.stringify(again), JSON.stringify({ state, effects }), 'another time, other effects');
+    this.state = freeze(state);
+    assert.ok(!this.#done || effects.every(({ kind }) => kind === 'verdict' || kind === 'fault'));
+
+    const plans = effects.filter((effect) => effect.kind === 'plan');
+    // The end of a round may bring a second decision, of the next epoch.
+    for (const decision of Map.groupBy(plans, ({ plan }) => plan.epoch).values()) {
+      assert.equal(new Set(decision.map(({ vehicle }) => vehicle)).size, decision.length, 'a plan each');
+      assert.equal(new Set(decision.map(({ plan }) => `${plan.policy} ${plan.cloud}`)).size, 1);
+      const planned = decision.map(({ vehicle }) => vehicle);
+      const others = Object.keys(state.nodes).filter((name) => {
+        const { hello, profile, cameras } = state.nodes[name]!;
+        return hello.role === 'vehicle' && profile && cameras.length > 0 && !planned.includes(name);
+      });
+      assert.deepEqual(others, [], 'every vehicle that takes part has a plan of this epoch');
+      assert.ok(decision[0]!.plan.epoch > this.#epoch, 'epochs rise');
+      this.#epoch = decision[0]!.plan.epoch;
+    }
+    for (const { plan, vehicle } of plans) {
+      VehiclePlan.parse(plan);
+      assert.ok(this.#present.has(vehicle), `a plan for ${vehicle}, which is not there`);
+      assert.ok(plan.cloud === '' || this.#present.has(plan.cloud), 'the cloud of a plan is there');
+      assert.ok(plan.lowerBoundMs <= plan.makespanMs * (1 + 1e-9));
+    }
+
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'verdict':
+          if (effect.accepted) this.#present.add(effect.node);
+          else assert.notEqual(effect.reason, '');
+          break;
+        case 'measure': {
+          const { node } = effect;
+          assert.ok(this.#present.has(node));
+          const others = this.#requests.filter(({ kind }) => kind === 'measure');
+          assert.deepEqual(others, [], 'one measures at a time');
+          const own = CLOUDS.includes(node) ? cloudProfile : undefined;
+          const answer = (deed: Deed) => measured(node, own ?? deed.profile);
+          this.#requests.push({ kind: 'measure', node, answer });
+          break;
+        }
+        case 'round': {
+          const { vehicle, round } = effect;
+          assert.ok(this.#present.has(vehicle), `${vehicle} is asked, and is not there`);
+          if (round.phase === 'capture') {
+            assert.ok(round.round >= this.#lastRound);
+            this.#lastRound = round.round;
+            this.#captured.set(vehicle, round.round);
+          } else {
+            assert.equal(this.#captured.get(vehicle), round.round, `${vehicle} has no frames to go with`);
+            this.#captured.delete(vehicle);
+          }
+          const answer = (deed: Deed) =>
+            round.phase === 'capture'
+              ? ready(vehicle, round.round, [...deed.cameras])
+              : report(vehicle, round.round, deed.jobs);
+          this.#requests.push({ kind: round.phase, node: vehicle, answer });
+          break;
+        }
+        case 'campaign-done':
+          this.#done = true;
+      }
+    }
+    const waiting = this.state.open?.waiting ?? [];
+    for (const each of waiting)
+      assert.ok(this.#present.has(each), `a round waits for ${each}, which is gone`);
+    if (this.state.open && !this.#done) assert.ok(waiting.length > 0, 'a round waits for nobody');
+  }
+
+  /** A node that is gone, or that begins anew, answers nothing that it was asked before. */
+  #forget(name: string): void {
+    this.#present.delete(name);
+    this.#captured.delete(name);
+    this.#drop(({ node }) => node === name);
+  }
+
+  #drop(isMeant: (request: Request) => boolean): void {
+    this.#requests = this.#requests.filter((request) => !isMeant(request));
+  }
+}
+
+test('No event breaks the coordinator, no round waits for who is gone, and those who answer reach the end.', () => {
+  let rounds = 0;
+  fc.assert(
+    fc.property(
+      campaign,
+      fc.integer({ min: 1, max: 3 }),
+      fc.boolean(),
+      fc.array(deed, { maxLength: 80, size: 'max' }),
+      deed,
+      (campaign, vehicles, keepFramesOnBoard, deeds, last) => {
+        const world = new World(initialState({ ...setup(campaign, vehicles), keepFramesOnBoard }));
+        for (const each of deeds) if (!world.isDone) world.do(each);
+        rounds += world.state.lastRound;
+        if (!world.isDone) world.settle(last);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  assert.ok(rounds > 2000, `${rounds} rounds`);
+});
+
+/** Freezes a value and all that it is made of, so that whoever changes it fails. */
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+}
