@@ -1,6 +1,7 @@
 /** The options of the main job, from the words of the command line to what they mean. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '@splitlane/dnn';
 import { PolicyName } from '@splitlane/roadside-unit';
 import { listPictures } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
@@ -87,13 +88,6 @@ export function makeLogFolder(folder: string): void {
   } catch (error) {
     throw new UsageError(`--log ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
   }
-}
-
-/** Level by level: mkdir's own `recursive` never returns where a parent exists but takes no children (/proc). */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(path.dirname(folder));
-  mkdirSync(folder);
 }
 
 function whole(option: string, word: string, most: number): number {

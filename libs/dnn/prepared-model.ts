@@ -3,15 +3,7 @@
  * project, under the hash of the model's bytes, so that it is made once.
  */
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { createReadStream, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -24,6 +16,7 @@ import { type CardFile, readCard, resolveCard } from './card.ts';
 import { cutShape, keptCuts, type PlaceShape } from './cuts.ts';
 import type { Assignment } from './inference-messages.ts';
 import { findLine, type Line } from './line.ts';
+import { makeFolder } from './make-folder.ts';
 import { FLOAT, ModelError, type ModelWithGraph, onnx, readOnnx } from './onnx.ts';
 import { segment } from './segments.ts';
 
@@ -71,7 +64,7 @@ export async function prepareModel(source: string, options: PrepareOptions = {})
       `model ${source}: neither a built-in network (${Object.keys(BUILT_IN).join(', ')}) nor a file`,
     );
   try {
-    mkdirSync(cacheDir, { recursive: true });
+    makeFolder(cacheDir);
   } catch (error) {
     throw new ModelError(`cache ${cacheDir}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
   }
@@ -170,7 +163,7 @@ async function cutModel(
 
   const kept = keptCuts(line.places, shapes);
   const cuts = kept.map((index) => cutShape(line.places[index]!, shapes[index]!));
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   cuts.slice(1).forEach((cut, index) => {
     const part = segment(model, line, kept[index]!, kept[index + 1]!, cuts[index]!, cut);
     writeWhole(path.join(folder, `segment-${index + 1}.onnx`), onnx.ModelProto.encode(part).finish());
