@@ -149,7 +149,7 @@ export function summarise(
     brokenPictures: [
       ...new Set(faults.filter(({ kind }) => kind === 'broken-picture').map(({ detail }) => detail)),
     ],
-    rejected: faults.filter(({ kind }) => REJECTED.has(kind)).length,
+    rejected: faults.reduce((sum, { kind, count }) => sum + (REJECTED.has(kind) ? count : 0), 0),
     eventLoopP99Ms: Math.max(0, ...eventLoops.map(({ p99Ms }) => p99Ms)),
     eventLoops,
   };

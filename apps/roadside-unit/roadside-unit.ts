@@ -101,9 +101,12 @@ export class RoadsideUnit {
         this.#session!.publish('verdict', node, { accepted, reason });
         return;
       }
-      case 'measure':
-        this.#session!.publish('measure', effect.node, {});
+      case 'measure': {
+        const { node, timeoutMs } = effect;
+        this.#session!.publish('measure', node, {});
+        this.#clock.after(timeoutMs, () => this.#steps.take({ kind: 'measure-timeout', node }));
         return;
+      }
       case 'plan': {
         const { vehicle, plan } = effect;
         this.#log.write('plan', { at_ms: atMs, vehicle, epoch: plan.epoch, plan: JSON.stringify(plan) });

@@ -1,10 +1,12 @@
 /** The model's card: how a picture becomes the network's input, and what its classes are called. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { MAX_LABEL_LENGTH } from '@splitlane/proto';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { ModelError } from './onnx.ts';
 
+const Label = z.string().max(MAX_LABEL_LENGTH);
 const perChannel = z.array(z.number()).min(1).max(4);
 
 /** What a YAML file beside the model may say; every key is optional. */
@@ -19,7 +21,7 @@ export const CardFile = z.strictObject({
   std: perChannel.optional(),
   fit: z.enum(['stretch', 'letterbox']).optional(),
   /** Names of the classes, or the path of a text file with one name a line. */
-  labels: z.union([z.array(z.string()), z.string()]).optional(),
+  labels: z.union([z.array(Label), z.string()]).optional(),
 });
 export type CardFile = z.infer<typeof CardFile>;
 
@@ -65,11 +67,18 @@ export function readCard(modelFile: string): CardFile {
   const { labels } = parsed.data;
   if (typeof labels !== 'string') return parsed.data;
   const labelFile = path.resolve(path.dirname(file), labels);
+  let lines: string[];
   try {
-    return { ...parsed.data, labels: readFileSync(labelFile, 'utf8').trim().split(/\r?\n/) };
+    lines = readFileSync(labelFile, 'utf8').trim().split(/\r?\n/);
   } catch {
     throw new ModelError(`${file}: labels: ${labelFile} cannot be read`);
   }
+  const tooLong = lines.findIndex((line) => !Label.safeParse(line).success);
+  if (tooLong >= 0)
+    throw new ModelError(
+      `${file}: labels: line ${tooLong + 1} of ${labelFile} is longer than ${MAX_LABEL_LENGTH} characters`,
+    );
+  return { ...parsed.data, labels: lines };
 }
 
 /**

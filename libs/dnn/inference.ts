@@ -23,6 +23,7 @@ export class InferenceThread {
   readonly #ready: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  #ended: Error | undefined;
 
   constructor(assignment: Assignment) {
     this.#worker = new Worker(new URL('./inference-worker.ts', import.meta.url), { workerData: assignment });
@@ -37,6 +38,7 @@ export class InferenceThread {
       else waiting?.resolve(reply as RunReply & MeasureReply);
     });
     const fail = (error: Error): void => {
+      this.#ended ??= error;
       reject(error);
       for (const waiting of this.#waiting.values()) waiting.reject(error);
       this.#waiting.clear();
@@ -73,6 +75,7 @@ export class InferenceThread {
     request: Omit<RunRequest, 'id'> | Omit<MeasureRequest, 'id'>,
     handOver: ArrayBuffer[],
   ): Promise<RunReply & MeasureReply> {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<RunReply & MeasureReply>();
     this.#waiting.set(id, { resolve, reject });

@@ -21,7 +21,10 @@ export function findLine(graph: GraphProto, file: string): Line {
       `model ${file}: ${what}; only line networks, one chain from input to output, are supported yet`,
     );
   };
-  const weights = new Set(graph.initializer.map((tensor) => tensor.name));
+  const weights = new Set([
+    ...graph.initializer.map((tensor) => tensor.name),
+    ...graph.sparseInitializer.map((tensor) => tensor.values?.name),
+  ]);
   const inputs = graph.input.filter((value) => !weights.has(value.name!)).map((value) => value.name!);
   if (inputs.length !== 1) no(`it has ${inputs.length} inputs (${inputs.join(', ')})`);
   if (graph.output.length !== 1)

@@ -27,7 +27,7 @@ export class ModelError extends Error {
 
 /**
  * Reads and checks an ONNX file. The weights are views on the file's bytes.
- * @throws ModelError where there is no such file, no ONNX in it, no graph or no opset.
+ * @throws ModelError where there is no such file, no ONNX in it, no graph, no opset, or weights that lie elsewhere.
  */
 export function readOnnx(file: string): ModelWithGraph {
   let bytes: Buffer;
@@ -46,6 +46,11 @@ export function readOnnx(file: string): ModelWithGraph {
     throw new ModelError(`model ${file}: this is not an ONNX file: it holds no graph`);
   if (model.opsetImport.length === 0)
     throw new ModelError(`model ${file}: it names no operator set (opset_import is empty): export it again`);
+  const elsewhere = model.graph.initializer?.find((tensor) => tensor.externalData?.length);
+  if (elsewhere)
+    throw new ModelError(
+      `model ${file}: its weights (${elsewhere.name}) lie in another file: save it again as one file`,
+    );
   return model as unknown as ModelWithGraph;
 }
 

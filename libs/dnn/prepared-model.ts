@@ -63,17 +63,14 @@ export async function prepareModel(source: string, options: PrepareOptions = {})
     throw new ModelError(
       `model ${source}: neither a built-in network (${Object.keys(BUILT_IN).join(', ')}) nor a file`,
     );
-  try {
-    makeFolder(cacheDir);
-  } catch (error) {
-    throw new ModelError(`cache ${cacheDir}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
-  }
+  cacheFolder(cacheDir);
   const file = spec ? builtIn(spec, cacheDir, onProgress) : path.resolve(source);
   const card = readCard(file);
   const bytesHash = await hashFile(file);
+  // What of the card decides the shapes of the tensors, and with them the cuts.
   const key = createHash('sha256')
     .update(bytesHash)
-    .update(JSON.stringify(card.size ?? null))
+    .update(JSON.stringify([card.size ?? null, card.channels ?? null, card.layout ?? null]))
     .digest('hex');
   const folder = path.join(cacheDir, `cut-${key.slice(0, 32)}`);
   const manifestFile = path.join(folder, 'manifest.json');
@@ -111,6 +108,14 @@ async function hashFile(file: string): Promise<string> {
     throw new ModelError(`model ${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   return hash.digest('hex');
+}
+
+function cacheFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    throw new ModelError(`cache ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 /** Writes `target` in one step, so that a process that is killed leaves nothing half made behind. */
@@ -163,7 +168,7 @@ async function cutModel(
 
   const kept = keptCuts(line.places, shapes);
   const cuts = kept.map((index) => cutShape(line.places[index]!, shapes[index]!));
-  makeFolder(folder);
+  cacheFolder(folder);
   cuts.slice(1).forEach((cut, index) => {
     const part = segment(model, line, kept[index]!, kept[index + 1]!, cuts[index]!, cut);
     writeWhole(path.join(folder, `segment-${index + 1}.onnx`), onnx.ModelProto.encode(part).finish());
@@ -191,6 +196,9 @@ async function shapesOf(
     worker.once('error', reject);
   });
   await worker.terminate();
-  if ('error' in reply) throw new ModelError(`model ${file}: ONNX Runtime does not take it: ${reply.error}`);
+  if ('error' in reply)
+    throw new ModelError(
+      `model ${file}: ONNX Runtime does not take it: ${reply.error.replace(/\s+/g, ' ').trim()}`,
+    );
   return reply.shapes;
 }

@@ -9,7 +9,7 @@ export class JournalError extends Error {
   override readonly name = 'JournalError';
 }
 
-/** A crash of the process loses at most what was written in the last so many ms. */
+/** Rows wait so long for their batch: a crash loses the last one, and on a busy machine the one before it. */
 export const BATCH_MS = 100;
 
 /** Where a node writes down what happens. */

@@ -5,6 +5,10 @@ import { type Clock, type EventLoopDelay, watchEventLoop } from '@splitlane/cloc
 import { Journal, type JournalError, type Recorder } from './journal.ts';
 import type { Row, Table } from './tables.ts';
 
+/** So many faults of a kind have a row of their own within a second: whoever floods a node does not fill its disk. */
+const FLOOD_ROWS = 200;
+const FLOOD_WINDOW_MS = 1000;
+
 export interface NodeLogOptions {
   /** Folder of the run's logs. */
   readonly folder: string;
@@ -24,6 +28,10 @@ export class NodeLog implements Recorder {
   readonly #options: NodeLogOptions;
   readonly #journal: Journal;
   #eventLoop: EventLoopDelay | undefined;
+  readonly #floods = new Map<
+    string,
+    { readonly sinceMs: number; rows: number; more: number; detail: string }
+  >();
   #warm = false;
 
   constructor(options: NodeLogOptions) {
@@ -51,8 +59,22 @@ export class NodeLog implements Recorder {
     this.#journal.write(table, row);
   }
 
+  /** Writes down a fault; of a flood of one kind, a row for each at first, then one row a second for all. */
   fault(kind: string, detail: string): void {
-    this.write('fault', { at_ms: this.#options.clock.now(), kind, detail });
+    const nowMs = this.#options.clock.now();
+    const known = this.#floods.get(kind);
+    const flood =
+      known && nowMs - known.sinceMs < FLOOD_WINDOW_MS ? known : { sinceMs: nowMs, rows: 0, more: 0, detail };
+    if (flood !== known) {
+      this.#endFlood(kind);
+      this.#floods.set(kind, flood);
+    }
+    if (flood.rows++ < FLOOD_ROWS) {
+      this.write('fault', { at_ms: nowMs, kind, detail, count: 1 });
+      return;
+    }
+    flood.more++;
+    flood.detail = detail;
   }
 
   span(vehicle: string, frame: number, stage: string, startMs: number, endMs: number): void {
@@ -67,6 +89,7 @@ export class NodeLog implements Recorder {
 
   /** Writes the figures of the run and closes the file. */
   async stop(): Promise<void> {
+    for (const kind of this.#floods.keys()) this.#endFlood(kind);
     if (this.#eventLoop) {
       const { p99Ms, maxMs } = this.#eventLoop.read();
       this.write('figure', { name: 'event_loop_p99_ms', value: p99Ms });
@@ -74,6 +97,11 @@ export class NodeLog implements Recorder {
       this.#eventLoop.stop();
     }
     await this.#journal.stop();
+  }
+
+  #endFlood(kind: string): void {
+    const { sinceMs, more = 0, detail = '' } = this.#floods.get(kind) ?? {};
+    if (more > 0) this.write('fault', { at_ms: sinceMs! + FLOOD_WINDOW_MS, kind, detail, count: more });
   }
 }
 

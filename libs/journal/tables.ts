@@ -72,7 +72,8 @@ export const tables = {
   event: { sequence: 'INTEGER', at_ms: 'REAL', event: 'TEXT' },
   /** What `policy/step` answered to the event of that sequence number, in order, as JSON. */
   effect: { sequence: 'INTEGER', place: 'INTEGER', effect: 'TEXT' },
-  fault: { at_ms: 'REAL', kind: 'TEXT', detail: 'TEXT' },
+  /** What went wrong, was refused or ignored; in a flood one row stands for `count` of a kind, with the last detail. */
+  fault: { at_ms: 'REAL', kind: 'TEXT', detail: 'TEXT', count: 'INTEGER' },
   /** Figures of the whole run, such as the delay of the event loop. */
   figure: { name: 'TEXT', value: 'REAL' },
 } as const satisfies Record<string, Record<string, Column>>;

@@ -51,11 +51,6 @@ export class TensorAssembler {
     this.#partials.delete(vehicle);
     return { kind: 'whole', tensor: { header: partial.header, bytes: partial.bytes } };
   }
-
-  /** Forgets what a vehicle has begun. */
-  forget(vehicle: string): void {
-    this.#partials.delete(vehicle);
-  }
 }
 
 function belongs(chunk: TensorChunk, header: TensorChunk): boolean {

@@ -5,6 +5,7 @@ export {
   CutShape,
   Hello,
   JobReport,
+  MAX_LABEL_LENGTH,
   Name,
   Outcome,
   PROTOCOL_VERSION,

@@ -27,6 +27,8 @@ export type Outcome = z.infer<typeof Outcome>;
 
 const ms = z.number().min(0).max(1e9);
 const count = z.number().int().min(0).max(0xffffffff);
+/** The longest name of a class. */
+export const MAX_LABEL_LENGTH = 200;
 const MAX_CAMERAS = 64;
 const MAX_CUTS = 4096;
 const MAX_TENSOR_BYTES = 256 * 1024 * 1024;
@@ -153,7 +155,9 @@ export const TensorChunk = z
 /** A piece of a tensor. `data` is a view on the received packet: copy it before the packet is let go. */
 export type TensorChunk = z.infer<typeof TensorChunk>;
 
-export const Class = z.object({ index: count, label: z.string().max(200), score: z.number() }).readonly();
+export const Class = z
+  .object({ index: count, label: z.string().max(MAX_LABEL_LENGTH), score: z.number() })
+  .readonly();
 export type Class = z.infer<typeof Class>;
 
 export const Result = z

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
+import type { LogReader } from '../../libs/journal/index.ts';
 import { topicOf } from '../../libs/proto/index.ts';
 import {
   type Campaign,
@@ -23,7 +24,7 @@ const PARENT = path.join(import.meta.dirname, 'parent.ts');
 const UPLINK_BPS = 2e6;
 const CAMERAS = 2;
 const VEHICLE_MS = 100;
-const ROUNDS_BEFORE = 3;
+const ROUNDS_BEFORE = 5;
 /** Enough for a process to start again in the meantime, on a slow machine too. */
 const CLOUD_ROUNDS = 36;
 const VEHICLE_ROUNDS = 56;
@@ -50,7 +51,7 @@ async function inMidRound(
     onProgress: () => rounds++,
   });
   const { promise, resolve } = Promise.withResolvers<void>();
-  const onlooker = await connectAsync(`mqtt://127.0.0.1:${campaign.port}`, { reconnectPeriod: 0 });
+  const onlooker = await connectAsync(`mqtt://${HOST}:${campaign.port}`, { reconnectPeriod: 0 });
   onlookers.push(onlooker);
   onlooker.on('message', () => {
     if (rounds >= ROUNDS_BEFORE) resolve();
@@ -78,12 +79,9 @@ test('Jobs of a cloud that is killed are finished by the vehicles, and it is use
   );
   assert.ok(local > 0);
 
-  const clouds = logs.filter((log) => log.rows('run')[0]!.role === 'cloud');
-  assert.deepEqual(
-    clouds.map(({ file }) => path.basename(file)),
-    ['cloud-1.2.sqlite', 'cloud-1.sqlite'],
-  );
-  const [again, dead] = clouds as [(typeof clouds)[0], (typeof clouds)[0]];
+  const logOf = (name: string): LogReader => logs.find(({ file }) => path.basename(file) === name)!;
+  const dead = logOf('cloud-1.sqlite');
+  const again = logOf('cloud-1.2.sqlite');
   assert.ok(dead.rows('span').some(({ stage }) => stage === 'tail'));
   assert.equal(dead.rows('figure').length, 0);
   for (const log of logs) assert.equal(replay(recordedSteps(log), campaign.model), undefined, log.file);
@@ -123,8 +121,8 @@ test('A vehicle that is killed leaves a readable log, the other goes on, and it 
   const dead = roundsIn('vehicle-2.sqlite');
   const again = roundsIn('vehicle-2.2.sqlite');
   t.diagnostic(`vehicle-2: ${dead} rounds before its death, ${again} after, of ${rounds}`);
-  // The last batch of its log may have died with it.
-  assert.ok(dead >= ROUNDS_BEFORE - 2);
+  // The last batch of its log has died with it.
+  assert.ok(dead > 0 && dead <= ROUNDS_BEFORE);
   assert.ok(again > 0 && again < rounds - dead);
   // At most the frames of the round in which it died have no end.
   assert.ok(summary.lost <= CAMERAS);

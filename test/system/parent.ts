@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Supervisor } from '../../cli/demo/supervisor.ts';
+import { HOST } from './nodes.ts';
 
 interface Told {
   readonly folder: string;
@@ -12,7 +13,7 @@ interface Told {
 }
 
 const { folder, rsu, others } = JSON.parse(process.argv[2]!) as Told;
-const save = (config: { readonly node: string }): string => {
+const save = (config: { readonly node: string; readonly broker?: object }): string => {
   const file = `${folder}/${config.node}.json`;
   writeFileSync(file, JSON.stringify(config));
   return file;
@@ -25,7 +26,7 @@ const supervisor = new Supervisor({
   },
 });
 const port = (await supervisor.start(rsu.node, 'rsu', save(rsu)))!;
-const broker = { host: '127.0.0.1', port };
+const broker = { host: HOST, port };
 await Promise.all(
-  others.map(({ role, config }) => supervisor.start(config.node, role, save({ ...config, ...{ broker } }))),
+  others.map(({ role, config }) => supervisor.start(config.node, role, save({ ...config, broker }))),
 );

@@ -7,6 +7,7 @@ export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'profile'; readonly node: string; readonly profile: Profile }
   | { readonly kind: 'ready'; readonly node: string; readonly ready: Ready }
   | { readonly kind: 'report'; readonly node: string; readonly report: Report }
+  | { readonly kind: 'measure-timeout'; readonly node: string }
   | { readonly kind: 'timeout'; readonly round: number; readonly phase: Round['phase'] }
 );
 
@@ -17,7 +18,8 @@ export type CoordinatorEffect =
       readonly accepted: boolean;
       readonly reason: string;
     }
-  | { readonly kind: 'measure'; readonly node: string }
+  /** Have a node measure its segments, and tell if it has not within the time. */
+  | { readonly kind: 'measure'; readonly node: string; readonly timeoutMs: number }
   | { readonly kind: 'plan'; readonly vehicle: string; readonly plan: VehiclePlan }
   | { readonly kind: 'round'; readonly vehicle: string; readonly round: Round }
   | {

@@ -77,6 +77,8 @@ export interface Step {
 
 const FIRST_FIXED_MS = 3;
 const FIRST_PREPARE_MS = 10;
+/** A VGG-16 on a slow machine takes a minute; whoever takes longer is taken for gone. */
+const MEASURE_TIMEOUT_MS = 300_000;
 const CAPTURE_TIMEOUT_MS = 60_000;
 const ROUND_TIMEOUT_FACTOR = 10;
 
@@ -137,6 +139,10 @@ function react(
     case 'report':
       if (!awaits(state, event.node, event.report.round, 'go')) return state;
       return answered(learnTails(state, event.report), event.node);
+    case 'measure-timeout':
+      if (state.measuring !== event.node) return state;
+      effects.push({ kind: 'fault', fault: 'measure-timeout', detail: event.node });
+      return dismiss(state, event.node, effects);
     case 'timeout': {
       const { open } = state;
       if (open?.round.round !== event.round || open.round.phase !== event.phase) return state;
@@ -250,10 +256,10 @@ function awaits(state: CoordinatorState, node: string, round: number, phase: Rou
   return open?.round.round === round && open.round.phase === phase && open.waiting.includes(node);
 }
 
+/** What was awaited of a node has come. */
 function answered(state: CoordinatorState, node: string): CoordinatorState {
-  if (!state.open) return state;
-  const waiting = state.open.waiting.filter((other) => other !== node);
-  return { ...state, open: { ...state.open, waiting } };
+  const open = state.open!;
+  return { ...state, open: { ...open, waiting: open.waiting.filter((other) => other !== node) } };
 }
 
 /** Does whatever can be done next: measure, plan, go, begin the next round. */
@@ -281,7 +287,7 @@ function measureNext(state: CoordinatorState, effects: CoordinatorEffect[]): Coo
     .sort()
     .find((name) => !state.nodes[name]!.profile);
   if (node === undefined) return state;
-  effects.push({ kind: 'measure', node });
+  effects.push({ kind: 'measure', node, timeoutMs: MEASURE_TIMEOUT_MS });
   return { ...state, measuring: node };
 }
 

@@ -45,10 +45,32 @@ test('Faults and spans are written with the node’s own clock.', async (context
   const reader = openLog(path.join(place, 'vehicle-1.sqlite'));
   assert.deepEqual(
     { ...reader.rows('fault')[0] },
-    { at_ms: 1050, kind: 'message-rejected', detail: 'tensor: no message' },
+    { at_ms: 1050, kind: 'message-rejected', detail: 'tensor: no message', count: 1 },
   );
   const span = { vehicle: 'vehicle-1', frame: 3, stage: 'head', start_ms: 1010, end_ms: 1040 };
   assert.deepEqual({ ...reader.rows('span')[0] }, span);
+  reader.close();
+});
+
+test('A flood of faults is counted to the last, and takes a bounded number of rows.', async (context) => {
+  const { log, clock, place } = nodeLog(context);
+  await log.start(FACTS);
+  for (let second = 0; second < 3; second++) {
+    for (let i = 0; i < 5000; i++) log.fault('door', `${second}/${i}`);
+    log.fault('broken-picture', `${second}`);
+    clock.advance(1000);
+  }
+  await log.stop();
+  const reader = openLog(path.join(place, 'vehicle-1.sqlite'));
+  const faults = reader.rows('fault');
+  const flood = faults.filter(({ kind }) => kind === 'door');
+  assert.equal(
+    flood.reduce((sum, { count }) => sum + count, 0),
+    15_000,
+  );
+  assert.equal(flood.length, 3 * 201);
+  assert.equal(flood.at(-1)!.detail, '2/4999');
+  assert.equal(faults.length - flood.length, 3);
   reader.close();
 });
 

@@ -177,13 +177,3 @@ test('What is refused does not disturb the tensor that is on its way.', () => {
   assert.equal(assembler.add('a', { ...first!, frame: 9 }, () => 'stale').kind, 'dropped');
   assert.equal(assembler.add('a', second!, WANTED).kind, 'whole');
 });
-
-test('What a vehicle has begun is forgotten with it, and only that.', () => {
-  const assembler = new TensorAssembler();
-  const [first, second] = chunksOf(bytes(20), 10);
-  assembler.add('a', first!, WANTED);
-  assembler.add('b', first!, WANTED);
-  assembler.forget('a');
-  assert.equal(assembler.add('a', second!, WANTED).kind, 'dropped');
-  assert.equal(assembler.add('b', second!, WANTED).kind, 'whole');
-});

@@ -191,7 +191,8 @@ test('A float32 chunk whose dimensions do not give its tensor’s length is refu
 });
 
 test('A compressed frame has the length of its bytes, whatever the dimensions of its tensor.', () => {
-  const chunk = { ...CHUNK, codec: 'jpeg', dims: [1, 3, 224, 224], totalBytes: 9, offset: 5 } as const;
+  const codec = 'jpeg' as const;
+  const chunk = { ...CHUNK, codec, dims: [1, 3, 224, 224], totalBytes: 9, offset: 5 };
   assert.deepEqual(plain(decode('tensor', encode('tensor', chunk))), plain(chunk));
 });
 

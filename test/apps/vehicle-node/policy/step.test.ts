@@ -400,6 +400,7 @@ describe('A cloud that is lost, and a connection that is', () => {
     drive([...between, [without], [go(2), 'run 1 head 0-3 100 ms']]);
     const again = plan(3, [stream('camera-1', 0)]);
     drive([...between, [without], [again], [go(2), 'send 1 cut 0 float32', wake(1)]]);
+    drive([...between, [again], [go(2), 'send 1 cut 0 float32', wake(1)]]);
   });
 
   test('A round that began without its worker ends without it: a worker that comes knows newer plans only.', () => {
