@@ -250,7 +250,7 @@ export class VehicleNode {
     const held = this.#held.get(frame)!;
     try {
       const input = { kind: 'float32' as const, data: held.tensor };
-      // The tensor at cut 0 stays here: should the inference fail, the frame itself is not lost with it.
+      // The thread gets a copy: until the head is done the job still stands at the cut before it.
       const reply = await this.#thread.run(
         { from, to, input, ...(emulatedMs === undefined ? {} : { emulatedMs }) },
         true,

@@ -176,6 +176,27 @@ test('A subscriber that does not read does not hold up the others for good.', as
   assert.deepEqual(faults, ['client-error frozen: drain timeout'], 'it is let go, and named once');
 });
 
+test('The 1025th connection is turned away and counted; when one of the others ends its place is free.', async (t) => {
+  const { port, faults } = await start(t);
+  const sockets: Socket[] = [];
+  while (sockets.length < 1024) {
+    // No more at a time than a server has waiting.
+    const some = Array.from({ length: 128 }, () => rawSocket(t, port));
+    await Promise.all(some.map((socket) => once(socket, 'connect')));
+    sockets.push(...some);
+  }
+  await closed(rawSocket(t, port));
+  assert.equal(faults.length, 1, faults.join('\n'));
+  assert.match(faults[0]!, /^door 127\.0\.0\.1:\d+: turned away, 1024 connections are open$/);
+
+  sockets[0]!.end();
+  await closed(sockets[0]!);
+  const served = rawSocket(t, port);
+  served.write(connectPacket('late'));
+  const [connack] = (await once(served, 'data')) as [Buffer];
+  assert.deepEqual([...connack], [0x20, 2, 0, 0]);
+});
+
 test('A port in use, an address that is not ours and a name that does not exist each give one line.', async (t) => {
   const server = createServer();
   server.listen(0, HOST);

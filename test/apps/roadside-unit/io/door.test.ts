@@ -112,8 +112,8 @@ const LIMITS: DoorLimits = {
 class FakeSocket extends Duplex {
   readonly written: Buffer[] = [];
   noDelay = false;
-  setNoDelay(): this {
-    this.noDelay = true;
+  setNoDelay(noDelay: boolean): this {
+    this.noDelay = noDelay;
     return this;
   }
   override _read(): void {}
@@ -263,6 +263,9 @@ describe('The door', () => {
     broken.socket.destroy(new Error('read ECONNRESET'));
     const reason = await broken.closed;
     assert.ok(reason && !(reason instanceof ExcessError));
+    const gone = open();
+    gone.socket.destroy();
+    assert.equal(await gone.closed, undefined);
     const ended = open();
     ended.socket.push(null);
     assert.equal(await ended.closed, undefined);
@@ -272,7 +275,7 @@ describe('The door', () => {
   test('When the broker ends it, its last words still go out.', async () => {
     const { door, socket } = open();
     door.end('goodbye');
-    await once(socket, 'finish');
+    await Promise.all([once(socket, 'finish'), once(door, 'finish')]);
     assert.equal(Buffer.concat(socket.written).toString(), 'goodbye');
   });
 });

@@ -7,6 +7,7 @@ import {
   initialState,
   step,
 } from '../../../../apps/roadside-unit/policy/step.ts';
+import type { Untimed } from '../../../../libs/journal/step-runner.ts';
 import {
   type Hello,
   type JobReport,
@@ -14,8 +15,6 @@ import {
   type Profile,
 } from '../../../../libs/proto/messages.ts';
 
-/** An event before its time is put into it. */
-export type Untimed<Event> = Event extends unknown ? Omit<Event, 'atMs'> : never;
 export type Row = readonly [event: Untimed<CoordinatorEvent>, ...effects: string[]];
 
 export const HASH = 'a'.repeat(64);

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import type { VehicleEffect, VehicleEvent } from '../../../../apps/vehicle-node/policy/events.ts';
 import { initialState, step, type VehicleState } from '../../../../apps/vehicle-node/policy/step.ts';
+import type { Untimed } from '../../../../libs/journal/step-runner.ts';
 import type { Codec, Result, StreamPlan, VehiclePlan } from '../../../../libs/proto/messages.ts';
 
-/** An event before its time is put into it. */
-export type Untimed<Event> = Event extends unknown ? Omit<Event, 'atMs'> : never;
 export type Row = readonly [event: Untimed<VehicleEvent>, ...effects: string[]];
 
 /** A network of three segments: cuts 0 (the input) to 3 (local only). */

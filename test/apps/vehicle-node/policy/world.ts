@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { VehicleEffect, VehicleEvent } from '../../../../apps/vehicle-node/policy/events.ts';
 import { initialState, step, type VehicleState } from '../../../../apps/vehicle-node/policy/step.ts';
-import { answer, planOf, resultOf, stream, type Untimed } from './drive.ts';
+import type { Untimed } from '../../../../libs/journal/step-runner.ts';
+import { deepFreeze } from '../../deep-freeze.ts';
+import { answer, planOf, resultOf, stream } from './drive.ts';
 
 const LAST_CUT = 3;
 const CAMERAS = ['camera-1', 'camera-2', 'camera-3', 'camera-4'];
@@ -216,11 +218,11 @@ export class World {
   }
 
   take(untimed: Untimed<VehicleEvent>): void {
-    const event = freeze({ atMs: this.events.length, ...untimed } as VehicleEvent);
+    const event = deepFreeze({ atMs: this.events.length, ...untimed } as VehicleEvent);
     const { state, effects } = step(this.state, event);
-    this.state = freeze(state);
+    this.state = deepFreeze(state);
     this.events.push(event);
-    this.effects.push([...freeze(effects)]);
+    this.effects.push([...deepFreeze(effects)]);
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -332,13 +334,4 @@ export class World {
     if (frame === this.#sending) this.#sending = undefined;
     this.take({ kind: 'sent', frame: frame ?? 0, endMs: this.events.length });
   }
-}
-
-/** Freezes a value and all that it is made of, so that whoever changes it fails. */
-function freeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) freeze(inner);
-  }
-  return value;
 }
