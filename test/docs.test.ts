@@ -41,6 +41,7 @@ describe('the documents', () => {
     const text = read('README.md');
     assert.match(text, /^ *npm start/m);
     assert.match(text, /^ *npm test/m);
-    for (const [, target] of text.matchAll(/\]\(([^)#]+)\)/g)) assert.ok(read(target!).length > 0, `${target} is empty`);
+    for (const [, target] of text.matchAll(/\]\(([^)#]+)\)/g))
+      assert.ok(read(target!).length > 0, `${target} is empty`);
   });
 });

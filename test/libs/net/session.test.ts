@@ -131,6 +131,25 @@ test('A broker that is not there is reported with the reason, and the session ca
   await session.stop();
 });
 
+test('A broker that answers nothing any more does not keep a session from stopping.', async (context) => {
+  const accepted = Buffer.from('20020000', 'hex');
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(accepted));
+  }).listen(0, '127.0.0.1');
+  context.after(() => server.close());
+  await once(server, 'listening');
+  const { session, seen } = node(context, (server.address() as { port: number }).port, 'cloud');
+  session.start();
+  await until(() => seen.connected === 1);
+  sockets[0]!.resume();
+  await session.stop();
+  await until(() => sockets[0]!.destroyed || sockets[0]!.readableEnded);
+  assert.equal(sockets.length, 1);
+});
+
 /** The presence that the broker keeps for those who come later. */
 async function keptPresence(context: TestContext, port: number): Promise<{ last?: boolean }> {
   const kept: { last?: boolean } = {};

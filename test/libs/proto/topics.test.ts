@@ -120,3 +120,15 @@ test('What is retained is state that a late comer needs, and travels with QoS 1.
   assert.deepEqual(retained, ['presence', 'plan']);
   for (const entry of retained) assert.equal(topics[entry].qos, 1);
 });
+
+test('Every topic leads from some kind of node to another, and a vehicle’s own topics to or from vehicles.', () => {
+  for (const entry of KEYS) {
+    const { from, to, pattern } = topics[entry];
+    const roles = ['vehicle', 'cloud', 'roadside-unit'];
+    assert.ok(
+      from.length > 0 && to.length > 0 && [...from, ...to].every((role) => roles.includes(role)),
+      entry,
+    );
+    if (pattern.startsWith('vehicle/')) assert.ok(([...from, ...to] as string[]).includes('vehicle'), entry);
+  }
+});

@@ -64,18 +64,15 @@ test('A tensor that fills its pieces has no empty one behind them.', () => {
   assert.ok(Math.abs(realBytes(8192, 4096, 'vehicle-1', [1, 2048], 1) - two) < 8);
 });
 
-test('The bytes of a packet are those that the protocol’s own library writes, at every step of the length field.', () => {
-  fc.assert(
-    fc.property(
-      fc.constantFrom(128, 16_384, 2_097_152),
-      fc.integer({ min: -60, max: 20 }),
-      fc.stringMatching(/^[a-zä]{1,30}$/),
-      (step, more, topic) => {
-        assert.equal(packetBytes(topic, step + more), publish(topic, Buffer.alloc(step + more)));
-      },
-    ),
-    { numRuns: 60 },
-  );
+test('The bytes of a packet are those of the protocol’s own library, at every step of the length field.', () => {
+  const topic = topicOf('tensor', 'vehicle-1');
+  const variableHeader = 2 + topic.length;
+  for (const step of [128, 16_384, 2_097_152])
+    for (let remaining = step - 2; remaining <= step + 2; remaining++) {
+      const payload = remaining - variableHeader;
+      assert.equal(packetBytes(topic, payload), publish(topic, Buffer.alloc(payload)));
+    }
+  assert.equal(packetBytes('ä', 3), publish('ä', Buffer.alloc(3)));
 });
 
 test('A piece takes between 3.5 and 7 ms on the link, and has between 1 and 64 KiB.', () => {
