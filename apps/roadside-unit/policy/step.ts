@@ -330,9 +330,19 @@ function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
     node,
     workers: hello.workers,
     firstCut: hello.firstCut,
-    tailMs: (cut, codec) => median(state.seen[`${cut}/${codec}`]?.tailMs ?? []) ?? aloneMs(cut, codec),
+    tailMs: (cut, codec) => clippedMean(state.seen[`${cut}/${codec}`]?.tailMs ?? []) ?? aloneMs(cut, codec),
     fixedMs: median(Object.values(state.seen).flatMap(({ fixedMs }) => fixedMs)) ?? state.fixedMs,
   };
+}
+
+/**
+ * Tails queue for the cloud's threads, and a queue is as long as its jobs are on average, not at the median;
+ * a single stall is clipped to three times the median.
+ */
+function clippedMean(values: readonly number[]): number | undefined {
+  const middle = median(values);
+  if (middle === undefined) return undefined;
+  return values.reduce((sum, value) => sum + Math.min(value, 3 * middle), 0) / values.length;
 }
 
 function median(values: readonly number[]): number | undefined {

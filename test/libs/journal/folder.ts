@@ -31,18 +31,19 @@ export function mounted(context: TestContext, options: string): string | undefin
 
 /** Lets the event loop turn until `holds`. @throws Error where it never does, so that no test hangs. */
 export async function until(holds: () => boolean): Promise<void> {
-  const lastMs = performance.now() + 20_000;
+  const lastMs = performance.now() + 10_000;
   while (!holds()) {
     if (performance.now() > lastMs) throw new Error(`waited in vain for ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-/** A log that is begun, its failures, and its clock. */
-export async function begun(file: string, clock: Clock = new FakeClock()) {
+/** A log that is begun, and its failures; it is stopped after the test where the test did not. */
+export async function begun(context: TestContext, file: string, clock: Clock = new FakeClock()) {
   const failures: JournalError[] = [];
   const journal = new Journal(file, clock, (error) => failures.push(error));
   await journal.start();
+  context.after(() => journal.stop());
   return { journal, failures };
 }
 

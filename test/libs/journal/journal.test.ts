@@ -47,7 +47,7 @@ test('Rows that are written are the rows that are read, table by table and in or
   await fc.assert(
     fc.asyncProperty(rows, async (written) => {
       const file = path.join(place, `${run++}.sqlite`);
-      const { journal, failures } = await begun(file);
+      const { journal, failures } = await begun(context, file);
       for (const [table, row] of written) journal.write(table, row);
       await journal.stop();
       assert.deepEqual(failures, []);
@@ -68,7 +68,7 @@ test('Rows that are written are the rows that are read, table by table and in or
 test('Rows wait for their batch, which is written as a whole when its time has come.', async (context) => {
   const file = path.join(folder(context), 'node.sqlite');
   const clock = new FakeClock();
-  const { journal } = await begun(file, clock);
+  const { journal } = await begun(context, file, clock);
   for (let i = 0; i < 500; i++) journal.write('event', event(i));
   clock.advance(BATCH_MS - 1);
   assert.deepEqual(sequences(file), []);
@@ -87,7 +87,7 @@ test('Rows wait for their batch, which is written as a whole when its time has c
 test('A log that is stopped has all of its rows, and nothing but its own file is left.', async (context) => {
   const place = folder(context);
   const file = path.join(place, 'node.sqlite');
-  const { journal } = await begun(file);
+  const { journal } = await begun(context, file);
   for (let i = 0; i < 10; i++) journal.write('event', event(i));
   await journal.stop();
   assert.deepEqual(readdirSync(place), ['node.sqlite']);
@@ -97,7 +97,7 @@ test('A log that is stopped has all of its rows, and nothing but its own file is
 test('A log can be read while it is written.', async (context) => {
   const file = path.join(folder(context), 'node.sqlite');
   const clock = new FakeClock();
-  const { journal } = await begun(file, clock);
+  const { journal } = await begun(context, file, clock);
   const log = openLog(file);
   journal.write('event', event(0));
   clock.advance(BATCH_MS);
@@ -144,7 +144,7 @@ test('A log on a full disk is refused at its start.', async (context) => {
 
 test('A log whose file exists is refused at its start, and what is there stays as it is.', async (context) => {
   const file = path.join(folder(context), 'node.sqlite');
-  const { journal } = await begun(file);
+  const { journal } = await begun(context, file);
   journal.write('event', event(7));
   await journal.stop();
   await notBegun(file, /the file exists already/);
@@ -162,7 +162,7 @@ test('A disk that fills up while a node runs is told once, and what is there alr
   if (!place) return;
   const file = path.join(place, 'node.sqlite');
   const clock = new FakeClock();
-  const { journal, failures } = await begun(file, clock);
+  const { journal, failures } = await begun(context, file, clock);
   const text = 'x'.repeat(4000);
   for (let batch = 0; batch < 30; batch++) {
     for (let i = 0; i < 50; i++) journal.write('event', { sequence: 50 * batch + i, at_ms: 0, event: text });
@@ -186,7 +186,7 @@ test('A disk that fills up while a node runs is told once, and what is there alr
 test('A row that does not fit its table fails the log, once, and keeps nothing of its batch.', async (context) => {
   const file = path.join(folder(context), 'node.sqlite');
   const clock = new FakeClock();
-  const { journal, failures } = await begun(file, clock);
+  const { journal, failures } = await begun(context, file, clock);
   journal.write('event', event(1));
   clock.advance(BATCH_MS);
   await until(() => sequences(file).length === 1);

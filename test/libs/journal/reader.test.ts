@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { seededRandom } from '../../../libs/clock/index.ts';
 import { JournalError, openLog, openRun, SCHEMA_VERSION, tables } from '../../../libs/journal/index.ts';
@@ -17,8 +17,8 @@ function refused(file: string, read: () => unknown, message: RegExp): void {
   });
 }
 
-async function log(file: string, events: number): Promise<void> {
-  const { journal } = await begun(file);
+async function log(context: TestContext, file: string, events: number): Promise<void> {
+  const { journal } = await begun(context, file);
   for (let sequence = 0; sequence < events; sequence++)
     journal.write('event', { sequence, at_ms: 0, event: `{"text":"${'x'.repeat(200)}"}` });
   await journal.stop();
@@ -54,7 +54,7 @@ test('A log that is not there, or is a folder, is refused, and none is made.', (
 
 test('A log of a newer schema is refused with both versions.', async (context) => {
   const file = path.join(folder(context), 'node.sqlite');
-  await log(file, 1);
+  await log(context, file, 1);
   const database = new Database(file);
   database.pragma(`user_version = ${SCHEMA_VERSION + 1}`);
   database.close();
@@ -79,7 +79,7 @@ test('A database of another program is refused when its rows are read.', (contex
 test('A log that is cut short or damaged is refused, at the latest when the damaged rows are read.', async (context) => {
   const place = folder(context);
   const whole = path.join(place, 'whole.sqlite');
-  await log(whole, 2000);
+  await log(context, whole, 2000);
   const { length } = readFileSync(whole);
   const file = path.join(place, 'node.sqlite');
   const read = (): void => {
@@ -106,8 +106,8 @@ test('A run is all logs of its folder, in order of their names, and nothing else
   const place = folder(context);
   refused(place, () => openRun(place), /there is no run in this folder/);
   refused(path.join(place, 'missing'), () => openRun(path.join(place, 'missing')), /there is no run/);
-  await log(path.join(place, 'vehicle-1.sqlite'), 2);
-  await log(path.join(place, 'cloud.sqlite'), 3);
+  await log(context, path.join(place, 'vehicle-1.sqlite'), 2);
+  await log(context, path.join(place, 'cloud.sqlite'), 3);
   writeFileSync(path.join(place, 'notes.txt'), 'no log');
   const logs = openRun(place);
   assert.deepEqual(

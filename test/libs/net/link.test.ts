@@ -240,7 +240,7 @@ async function inTurn(context: TestContext, pieces: number, lateMs: number): Pro
     link.whenSent(link.acceptedBytes, next);
   };
   next(0);
-  while (Number.isNaN(endMs)) await pass(clock, 10, 0.5);
+  for (let turn = 0; turn < 1000 && Number.isNaN(endMs); turn++) await pass(clock, 10, 0.5);
   return endMs;
 }
 

@@ -28,7 +28,7 @@ export async function loopback(): Promise<Loopback> {
   };
 }
 
-const IN_VAIN_MS = 20_000;
+const IN_VAIN_MS = 10_000;
 
 /** Lets the event loop turn until `holds`. @throws Error where it never does, so that no test hangs. */
 export async function until(holds: () => boolean): Promise<void> {

@@ -13,6 +13,10 @@ async function broker(context: TestContext) {
   const aedes = await Aedes.createBroker();
   const subscribed: string[] = [];
   aedes.on('subscribe', (subscriptions) => subscribed.push(...subscriptions.map(({ topic }) => topic)));
+  const retained: string[] = [];
+  aedes.on('publish', ({ topic, retain, payload }) => {
+    if (retain) retained.push(`${topic} ${Buffer.from(payload).toString('hex')}`);
+  });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -30,7 +34,7 @@ async function broker(context: TestContext) {
   });
   const publish = (topic: string, payload: Buffer): void =>
     aedes.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => {});
-  return { port, sockets, subscribed, publish };
+  return { port, sockets, subscribed, retained, publish };
 }
 
 interface Node {
@@ -163,7 +167,7 @@ async function keptPresence(context: TestContext, port: number): Promise<{ last?
 }
 
 test('A node that comes, breaks off, comes back by itself and says goodbye is online, not, online, and not.', async (context) => {
-  const { port, sockets, publish } = await broker(context);
+  const { port, sockets, publish, retained } = await broker(context);
   const vehicle = node(context, port, 'vehicle-1');
   const rounds: number[] = [];
   vehicle.session.subscribe('round', 'vehicle-1', ({ round }) => rounds.push(round));
@@ -186,4 +190,9 @@ test('A node that comes, breaks off, comes back by itself and says goodbye is on
   await until(() => kept.last === false);
   const late = await keptPresence(context, port);
   await until(() => late.last === false);
+  const mine = retained.filter((packet) => packet.startsWith(topicOf('presence', 'vehicle-1')));
+  const [online, offline] = [true, false].map(
+    (each) => `${topicOf('presence', 'vehicle-1')} ${encode('presence', { online: each }).toString('hex')}`,
+  );
+  assert.deepEqual(mine, [online, offline, online, offline]);
 });

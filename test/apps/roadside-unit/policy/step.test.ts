@@ -486,9 +486,9 @@ describe('What the plans stand on', () => {
   test('What warm-up rounds saw of tails and results is in the plan of the measured ones, by cut and codec.', () => {
     const state = initialState(setup({ policies: ['ro'], warmUpRounds: 3, rounds: 2 }, 1));
     const jobs = [
-      { cut: 0, tailMs: 14, fixedMs: 4 },
-      { cut: 0, tailMs: 40, fixedMs: 9 },
-      { cut: 0, tailMs: 18, fixedMs: 5 },
+      { cut: 0, tailMs: 12, fixedMs: 4 },
+      { cut: 0, tailMs: 900, fixedMs: 9 },
+      { cut: 0, tailMs: 28, fixedMs: 5 },
       // Of another cut, of another codec, and one that the cloud never answered.
       { cut: 2, tailMs: 99, fixedMs: 5 },
       { cut: 0, codec: 'jpeg' as const, tailMs: 99, fixedMs: 5 },
@@ -503,11 +503,11 @@ describe('What the plans stand on', () => {
       ready('vehicle-1', 5, ['camera-2']),
     ]);
     const times = plansIn(effects).map(timesOf);
-    // The median of 14, 18, 20, 40 and that of 4, 5, 5, 5, 8, 9. The first round, where everything is done
+    // The mean of 12, 20, 28 and 72, which is three times their median, 24, and the median of 4, 5, 5, 5, 8, 9. The first round, where everything is done
     // for the first time, does not count, and what measured rounds see changes no plan.
     assert.deepEqual(times[0], { tailMs: 10, backMs: 3 });
-    assert.deepEqual(times[1], { tailMs: 19, backMs: 5 });
-    assert.deepEqual(times.slice(2), [{ tailMs: 19, backMs: 5 }]);
+    assert.deepEqual(times[1], { tailMs: 33, backMs: 5 });
+    assert.deepEqual(times.slice(2), [{ tailMs: 33, backMs: 5 }]);
   });
 
   test('The way back that one policy saw is what the next one begins with; its tails are not.', () => {
