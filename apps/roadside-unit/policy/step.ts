@@ -51,7 +51,7 @@ export interface CoordinatorState {
   readonly setup: CoordinatorSetup;
   readonly modelHash?: string | undefined;
   readonly nodes: Readonly<Record<string, Node>>;
-  /** Emulated segment times of each kind of vehicle: vehicles of one kind share one profile. */
+  /** Measured segment times of each emulated kind of vehicle: vehicles of one kind share one profile. */
   readonly kinds: Readonly<Record<string, readonly number[]>>;
   readonly measuring?: string | undefined;
   readonly begun: boolean;
@@ -220,10 +220,12 @@ function learnProfile(
   const { vehicleMs } = known.hello;
   const wholeMs = profile.segmentMs.reduce((sum, ms) => sum + ms, 0);
   const kind = kindOf(known.hello, profile);
-  const kinds =
-    vehicleMs > 0 && wholeMs > 0 && !state.kinds[kind]
-      ? { ...state.kinds, [kind]: profile.segmentMs.map((ms) => (ms * vehicleMs) / wholeMs) }
-      : state.kinds;
+  const shared = state.kinds[kind];
+  // What disturbs the machine while one vehicle measures only makes times longer: of those that measure before
+  // the first round, each segment's least time counts. Later the shared profile stands.
+  const least = shared?.map((ms, index) => Math.min(ms, profile.segmentMs[index]!)) ?? profile.segmentMs;
+  const learns = vehicleMs > 0 && wholeMs > 0 && !(shared && state.begun);
+  const kinds = learns ? { ...state.kinds, [kind]: least } : state.kinds;
   if (wholeMs <= 0) effects.push({ kind: 'fault', fault: 'profile', detail: `${node}: all times are 0` });
   const nodes = { ...state.nodes, [node]: { ...known, profile } };
   return { ...state, nodes, kinds, measuring: undefined, stale: true };
@@ -314,7 +316,9 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
   const { hello, profile, cameras } = state.nodes[node]!;
-  const segmentMs = state.kinds[kindOf(hello, profile!)] ?? profile!.segmentMs;
+  const shared = state.kinds[kindOf(hello, profile!)];
+  const sharedMs = shared?.reduce((sum, ms) => sum + ms, 0) ?? 0;
+  const segmentMs = shared?.map((ms) => (ms * hello.vehicleMs) / sharedMs) ?? profile!.segmentMs;
   const { cuts, jpegBytes } = profile!;
   return { node, cameras, uplinkBps: hello.uplinkBps, rttMs: hello.rttMs, segmentMs, cuts, jpegBytes };
 }

@@ -421,14 +421,16 @@ describe('Who comes and goes', () => {
 
 describe('What the plans stand on', () => {
   test('Vehicles of one kind share one profile, scaled to the time that they are to take.', () => {
-    const slower = { segmentMs: [20, 20, 160] };
+    // Each was disturbed while it measured, at another time.
+    const disturbed = { segmentMs: [1, 2, 70] };
+    const slower = { segmentMs: [20, 20, 7] };
     const state = initialState(setup({}, 3));
     const { effects } = drive(
       [
         [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
         [measured('cloud-1')],
         [hello('vehicle-1', { vehicleMs: 400 }), 'accept vehicle-1', 'measure vehicle-1'],
-        [measured('vehicle-1', { segmentMs: [1, 2, 7] })],
+        [measured('vehicle-1', disturbed)],
         [hello('vehicle-2', { vehicleMs: 400 }), 'accept vehicle-2', 'measure vehicle-2'],
         [measured('vehicle-2', slower)],
         [hello('vehicle-3', { vehicleMs: 0 }), 'accept vehicle-3', 'measure vehicle-3'],
@@ -438,13 +440,13 @@ describe('What the plans stand on', () => {
     assert.deepEqual(plansIn(effects), []);
     const all = collect(state, [
       ...[hello('cloud-1'), measured('cloud-1')],
-      ...[hello('vehicle-1', { vehicleMs: 400 }), measured('vehicle-1', { segmentMs: [1, 2, 7] })],
+      ...[hello('vehicle-1', { vehicleMs: 400 }), measured('vehicle-1', disturbed)],
       ...[hello('vehicle-2', { vehicleMs: 400 }), measured('vehicle-2', slower)],
       ...[hello('vehicle-3', { vehicleMs: 0 }), measured('vehicle-3', slower)],
     ]);
     const [first, second, own] = plansIn(all).map(({ plan }) => plan.segmentMs);
     assert.deepEqual(first, [40, 80, 280]);
-    assert.deepEqual(second, first, 'the second of a kind has the profile of the first');
+    assert.deepEqual(second, first, 'both of a kind have one profile, the least time of each segment');
     assert.deepEqual(own, slower.segmentMs, 'a vehicle that is not emulated has its own');
   });
 
@@ -503,8 +505,9 @@ describe('What the plans stand on', () => {
       ready('vehicle-1', 5, ['camera-2']),
     ]);
     const times = plansIn(effects).map(timesOf);
-    // The mean of 12, 20, 28 and 72, which is three times their median, 24, and the median of 4, 5, 5, 5, 8, 9. The first round, where everything is done
-    // for the first time, does not count, and what measured rounds see changes no plan.
+    // The mean of 12, 20, 28 and 72, which is three times their median, 24, and the median of 4, 5, 5, 5, 8, 9.
+    // The first round, where everything is done for the first time, does not count, and what measured rounds
+    // see changes no plan.
     assert.deepEqual(times[0], { tailMs: 10, backMs: 3 });
     assert.deepEqual(times[1], { tailMs: 33, backMs: 5 });
     assert.deepEqual(times.slice(2), [{ tailMs: 33, backMs: 5 }]);
