@@ -10,6 +10,13 @@ export interface Assignment {
   readonly card: Card;
 }
 
+/** What an inference thread is started with. */
+export interface ThreadData {
+  readonly assignment: Assignment;
+  /** Its one element is not 0 once the thread is to end. */
+  readonly stopped: Int32Array<SharedArrayBuffer>;
+}
+
 /** A tensor at the cut `from`, or at cut 0 the camera's JPEG. */
 export type Input =
   | { readonly kind: 'float32'; readonly data: Float32Array<ArrayBuffer> }
@@ -31,6 +38,11 @@ export interface MeasureRequest {
   readonly id: number;
   readonly repetitions: number;
   readonly gapMs: number;
+}
+
+/** The thread is to end as soon as it is out of the runtime. */
+export interface StopRequest {
+  readonly kind: 'stop';
 }
 
 /** What the network said of a frame. */

@@ -8,25 +8,27 @@ import { systemClock as clock } from '@splitlane/clock';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type {
   Answer,
-  Assignment,
   MeasureReply,
   MeasureRequest,
   RunReply,
   RunRequest,
+  StopRequest,
+  ThreadData,
 } from './inference-messages.ts';
 import { pictureToTensor } from './picture.ts';
 import { SESSION_OPTIONS } from './session-options.ts';
 import { topClasses } from './top-classes.ts';
 
-const { segments, cuts, first, card } = workerData as Assignment;
+const { assignment, stopped } = workerData as ThreadData;
+const { segments, cuts, first, card } = assignment;
 const port = parentPort!;
 const sessions: InferenceSession[] = [];
-const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Sleeps this thread until `atMs`; precise to about 0.1 ms, where a timer is to a millisecond. */
 function sleepUntil(atMs: number): void {
   const restMs = atMs - clock.now();
-  if (restMs > 0) Atomics.wait(never, 0, 0, restMs);
+  if (restMs > 0) Atomics.wait(stopped, 0, 0, restMs);
+  if (Atomics.load(stopped, 0) !== 0) process.exit();
 }
 
 async function runSegment(index: number, data: Float32Array): Promise<Float32Array> {
@@ -71,21 +73,26 @@ async function measure({ id, repetitions, gapMs }: MeasureRequest): Promise<Meas
   return { id, segmentMs: [...new Array<number>(first).fill(0), ...times.map(median)] };
 }
 
-for (const file of segments.slice(first)) sessions.push(await InferenceSession.create(file, SESSION_OPTIONS));
+async function load(): Promise<void> {
+  for (const file of segments.slice(first))
+    sessions.push(await InferenceSession.create(file, SESSION_OPTIONS));
+  port.postMessage('ready');
+}
 
-let turn = Promise.resolve();
-port.on('message', (request: RunRequest | MeasureRequest) => {
-  turn = turn.then(async () => {
-    try {
-      if (request.kind === 'measure') {
-        port.postMessage(await measure(request));
-        return;
-      }
-      const reply = await run(request);
-      port.postMessage(reply, reply.tensor ? [reply.tensor.buffer] : []);
-    } catch (error) {
-      port.postMessage({ id: request.id, error: (error as Error).message });
-    }
-  });
+async function answer(request: RunRequest | MeasureRequest): Promise<void> {
+  try {
+    if (request.kind === 'measure') return port.postMessage(await measure(request));
+    const reply = await run(request);
+    port.postMessage(reply, reply.tensor ? [reply.tensor.buffer] : []);
+  } catch (error) {
+    port.postMessage({ id: request.id, error: (error as Error).message });
+  }
+}
+
+const loaded = load();
+let turn = loaded;
+port.on('message', (request: RunRequest | MeasureRequest | StopRequest) => {
+  if (request.kind === 'stop') process.exit();
+  turn = turn.then(() => answer(request));
 });
-port.postMessage('ready');
+await loaded;

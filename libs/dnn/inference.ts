@@ -7,6 +7,8 @@ import type {
   Reply,
   RunReply,
   RunRequest,
+  StopRequest,
+  ThreadData,
 } from './inference-messages.ts';
 
 const MEASURE_REPETITIONS = 15;
@@ -21,12 +23,15 @@ interface Waiting {
 export class InferenceThread {
   readonly #worker: Worker;
   readonly #ready: Promise<void>;
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #stopped = new Int32Array(new SharedArrayBuffer(4));
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #ended: Error | undefined;
 
   constructor(assignment: Assignment) {
-    this.#worker = new Worker(new URL('./inference-worker.ts', import.meta.url), { workerData: assignment });
+    const workerData: ThreadData = { assignment, stopped: this.#stopped };
+    this.#worker = new Worker(new URL('./inference-worker.ts', import.meta.url), { workerData });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#ready = promise;
     promise.catch(() => {});
@@ -44,7 +49,10 @@ export class InferenceThread {
       this.#waiting.clear();
     };
     this.#worker.on('error', fail);
-    this.#worker.on('exit', () => fail(new Error('the inference thread has ended')));
+    this.#worker.on('exit', () => {
+      fail(new Error('the inference thread has ended'));
+      this.#exited.resolve();
+    });
   }
 
   /** Resolves once all sessions are loaded. @throws Error of the runtime where one cannot be. */
@@ -67,8 +75,15 @@ export class InferenceThread {
     return (await this.#ask(request, [])).segmentMs;
   }
 
+  /**
+   * Ends the thread as soon as it is out of the runtime; what waits for it is refused. It is not terminated:
+   * ONNX Runtime aborts the whole process where it is interrupted.
+   */
   async stop(): Promise<void> {
-    await this.#worker.terminate();
+    Atomics.store(this.#stopped, 0, 1);
+    Atomics.notify(this.#stopped, 0);
+    this.#worker.postMessage({ kind: 'stop' } satisfies StopRequest);
+    await this.#exited.promise;
   }
 
   #ask(

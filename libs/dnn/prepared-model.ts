@@ -191,11 +191,11 @@ async function shapesOf(
   const worker = new Worker(new URL('./shapes-worker.ts', import.meta.url), {
     workerData: { model: bytes, tensors, inputDims },
   });
+  // The thread ends by itself: ONNX Runtime aborts the whole process where it is interrupted.
   const reply = await new Promise<{ shapes: PlaceShape[] } | { error: string }>((resolve, reject) => {
-    worker.once('message', resolve);
+    worker.once('message', (answer) => worker.once('exit', () => resolve(answer)));
     worker.once('error', reject);
   });
-  await worker.terminate();
   if ('error' in reply)
     throw new ModelError(
       `model ${file}: ONNX Runtime does not take it: ${reply.error.replace(/\s+/g, ' ').trim()}`,

@@ -11,8 +11,8 @@ import {
   pictureToTensor,
   prepareModel,
 } from '../../../libs/dnn/index.ts';
-import { onnx } from '../../../libs/dnn/onnx.ts';
-import { TINY, writeTinyModel } from '../../tiny-model.ts';
+import { readOnnx } from '../../../libs/dnn/onnx.ts';
+import { writeTinyModel } from '../../tiny-model.ts';
 import { folder, inputOf, int64, type Loose, weight, wholeDigest, write } from './models.ts';
 
 const INPUT = [1, 3, 32, 32];
@@ -126,6 +126,15 @@ test('A model of an old exporter, with its weights among the inputs, is cut and 
     );
   });
   assert.equal(model.cuts.length, 5);
+  assert.deepEqual(
+    model.segments.map((file) => readOnnx(file).graph.input.map(({ name }) => name)),
+    [
+      ['input', 'conv1.weight', 'conv1.bias'],
+      ['pool1', 'conv2.weight', 'conv2.bias'],
+      ['pool2', 'fc3.weight', 'fc3.bias'],
+      ['fc3', 'fc4.weight', 'fc4.bias'],
+    ],
+  );
   await everyComposition(model, thread(context, model));
 });
 
@@ -296,12 +305,18 @@ test('A thread that is stopped refuses what waits for it and what comes later.',
   await runner.stop();
 });
 
-test('The tiny network of the tests is cut as its description says.', async (context) => {
-  const { cuts } = await tiny(context);
-  assert.deepEqual(
-    cuts.map(({ id, bytes }) => `${id} ${bytes}`),
-    ['input 12288', 'pool1 8192', 'pool2 2048', 'fc3 256', 'fc4 40'],
-  );
-  assert.equal(TINY.layers.length, 6);
-  assert.ok(onnx);
+test('Threads that are stopped while they load or run end, and leave the process alone.', async (context) => {
+  const model = await tiny(context);
+  for (let round = 0; round < 8; round++) {
+    const runner = thread(context, model);
+    if (round % 2 === 0) await runner.ready();
+    const runs = Array.from({ length: 50 }, (_, seed) =>
+      runner.run({ from: 0, to: 4, input: { kind: 'float32', data: inputOf(INPUT, seed) } }),
+    );
+    const settled = Promise.allSettled(runs);
+    if (round % 2 === 0) await runs[round];
+    await runner.stop();
+    const outcomes = (await settled).map(({ status }) => status);
+    assert.equal(outcomes.at(-1), 'rejected');
+  }
 });
