@@ -1,3 +1,5 @@
+export { bestOrder } from './best-order.ts';
+export { eja } from './eja.ts';
 export {
   endOf,
   type FlowShopOptions,
@@ -9,7 +11,7 @@ export {
   type VehicleJobs,
 } from './flowshop.ts';
 export { hull } from './hull.ts';
-export { johnson } from './johnson.ts';
+export { johnson, johnsonWithDelays } from './johnson.ts';
 export { lowerBound } from './lower-bound.ts';
 export { jps, lo, ro } from './policies.ts';
 export { jobAt, transferMs } from './transfer.ts';
