@@ -1,4 +1,5 @@
 export { bestOrder } from './best-order.ts';
+export { bruteForce } from './brute-force.ts';
 export { eja } from './eja.ts';
 export {
   endOf,
@@ -13,7 +14,7 @@ export {
 export { hull } from './hull.ts';
 export { johnson, johnsonWithDelays } from './johnson.ts';
 export { lowerBound } from './lower-bound.ts';
-export { jps, lo, ro } from './policies.ts';
+export { exact, jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { jobAt, transferMs } from './transfer.ts';
 export { type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
 export { virtualBlocks } from './virtual-blocks.ts';
