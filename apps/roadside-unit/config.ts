@@ -3,7 +3,7 @@ import { Name } from '@splitlane/proto';
 import { z } from 'zod';
 
 /** How the cameras' frames are shared between vehicle and cloud; named as in the literature. */
-export const PolicyName = z.enum(['lo', 'ro', 'ro-jpeg', 'jps']);
+export const PolicyName = z.enum(['lo', 'ro', 'ro-jpeg', 'po', 'jps', 'jps-mix', 'exact']);
 export type PolicyName = z.infer<typeof PolicyName>;
 
 export const RoadsideUnitConfig = z.strictObject({

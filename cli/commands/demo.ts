@@ -18,7 +18,10 @@ export function demoCommand(): Command {
     .option('--link <rate>', 'uplink of each vehicle: cat1, 3g, 4g, wifi, or a rate in Mbit/s', 'wifi')
     .option('--rtt <ms>', 'round-trip time that is added to each link', '0')
     .option('--vehicle-ms <t,…>', 'time that a vehicle takes for the whole model; several in turn', '400')
-    .option('--policy <names>', 'policies, separated by commas: lo, ro, ro-jpeg, jps (default: all)')
+    .option(
+      '--policy <names>',
+      'of lo, ro, ro-jpeg, po, jps, jps-mix, exact, separated by commas (default: lo,ro,ro-jpeg,jps,exact)',
+    )
     .option('--keep-frames-on-board', 'frames may not leave the vehicle, compressed or not')
     .option('--log <dir>', "the run's own folder, absent or empty (default: a new one in runs/)")
     .option('--json', 'the result as one JSON object on stdout')

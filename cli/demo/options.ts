@@ -5,9 +5,7 @@ import { makeFolder } from '@splitlane/dnn';
 import { PolicyName } from '@splitlane/roadside-unit';
 import { listPictures } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
-
-/** Rates in Mbit/s, as in the literature (DADS, INFOCOM 2019). */
-export const LINKS: Readonly<Record<string, number>> = { cat1: 0.13, '3g': 1.1, '4g': 5.85, wifi: 18.88 };
+import { linkBps, milliseconds, whole } from '../options.ts';
 
 /** Seed of the drawn road: the same frames in every run. */
 const SCENE_SEED = 7;
@@ -46,9 +44,10 @@ export interface DemoOptions {
   readonly sceneSeed: number;
 }
 
+/** The table of the demo: the two extremes, the honest baseline, the literature's, and the optimum. */
+const DEFAULT_POLICIES: readonly PolicyName[] = ['lo', 'ro', 'ro-jpeg', 'jps', 'exact'];
 const MAX_VEHICLES = 64;
 const MAX_CAMERAS = 64;
-const MAX_MS = 3_600_000;
 
 /** @throws UsageError that names the option, what it was, and what it may be. */
 export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
@@ -90,35 +89,10 @@ export function makeLogFolder(folder: string): void {
   }
 }
 
-function whole(option: string, word: string, most: number): number {
-  const value = Number(word);
-  if (word.trim() === '' || !Number.isInteger(value) || value < 1 || value > most)
-    throw new UsageError(`${option} ${word}: must be a whole number from 1 to ${most}`);
-  return value;
-}
-
-function milliseconds(option: string, word: string, least: number): number {
-  const value = Number(word);
-  if (word.trim() === '' || !(value >= least) || value > MAX_MS)
-    throw new UsageError(
-      `${option} ${word}: must be a time in ms, ${least === 0 ? '0 or more' : 'above 0'}, at most ${MAX_MS}`,
-    );
-  return value;
-}
-
-function linkBps(word: string): number {
-  const mbit = LINKS[word] ?? Number(word);
-  if (word.trim() === '' || !(mbit > 0) || !Number.isFinite(mbit) || mbit > 100_000)
-    throw new UsageError(
-      `--link ${word}: must be ${Object.keys(LINKS).join(', ')}, or a rate in Mbit/s above 0 and at most 100000`,
-    );
-  return mbit * 1e6;
-}
-
 function policies(words: string | undefined, keepFramesOnBoard: boolean): PolicyName[] {
   const sendsFrames: readonly string[] = ['ro', 'ro-jpeg'];
-  const all = PolicyName.options.filter((name) => !keepFramesOnBoard || !sendsFrames.includes(name));
-  if (words === undefined) return all;
+  if (words === undefined)
+    return DEFAULT_POLICIES.filter((name) => !keepFramesOnBoard || !sendsFrames.includes(name));
   const named = words.split(',').map((word) => {
     const policy = PolicyName.safeParse(word.trim());
     if (!policy.success)

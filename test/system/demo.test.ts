@@ -64,10 +64,10 @@ describe('the demo', { timeout: 300_000 }, () => {
     const told = JSON.parse(stdout) as DemoJson;
     assert.deepEqual(
       told.policies.map(({ name }) => name),
-      ['lo', 'ro', 'ro-jpeg', 'jps'],
+      ['lo', 'ro', 'ro-jpeg', 'jps', 'exact'],
     );
-    // 2 vehicles, 4 cameras, 4 policies, 3 warm-up and 2 measured rounds.
-    assert.equal(told.jobs, 2 * 4 * 4 * 5);
+    // 2 vehicles, 4 cameras, 5 policies, 3 warm-up and 2 measured rounds.
+    assert.equal(told.jobs, 2 * 4 * 5 * 5);
     assert.equal(told.identical, told.jobs);
     assert.equal(told.lost, 0);
     assert.equal(told.local, 0);
@@ -122,7 +122,7 @@ describe('the demo', { timeout: 300_000 }, () => {
     const told = JSON.parse(stdout) as DemoJson;
     assert.deepEqual(
       told.policies.map(({ name }) => name),
-      ['lo', 'jps'],
+      ['lo', 'jps', 'exact'],
     );
     assert.ok(told.policies.every(({ cuts }) => !cuts.includes('input')));
     assert.equal(told.identical, told.jobs);

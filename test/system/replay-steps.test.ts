@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { PolicyName } from '../../apps/roadside-unit/config.ts';
 import type { PreparedModel } from '../../libs/dnn/index.ts';
 import { Nodes, runCampaign } from './nodes.ts';
 import { type RecordedSteps, recordedSteps, replay } from './recorded-steps.ts';
@@ -19,7 +20,7 @@ let model: PreparedModel;
 
 before(
   async () => {
-    const { campaign, logs } = await runCampaign(nodes, { policies: ['lo', 'ro', 'ro-jpeg', 'jps'] });
+    const { campaign, logs } = await runCampaign(nodes, { policies: PolicyName.options });
     model = campaign.model;
     records = new Map(logs.map((log) => [log.rows('run')[0]!.node, recordedSteps(log)]));
   },

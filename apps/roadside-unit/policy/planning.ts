@@ -17,11 +17,9 @@ import {
   fleetGantt,
   type JobSchedule,
   jobAt,
-  jps,
-  lo,
   lowerBound,
   type Plan,
-  ro,
+  POLICIES,
   type Uplink,
 } from '@splitlane/sched';
 import type { PolicyName } from '../config.ts';
@@ -137,15 +135,7 @@ function cutTable(
 }
 
 function choose(policy: PolicyName, cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  switch (policy) {
-    case 'lo':
-      return lo(cuts, n, uplink);
-    case 'ro':
-    case 'ro-jpeg':
-      return ro(cuts, n, uplink);
-    case 'jps':
-      return jps(cuts, n, uplink);
-  }
+  return POLICIES[policy === 'ro-jpeg' ? 'ro' : policy](cuts, n, uplink);
 }
 
 function streamPlan(camera: string, cut: number, codec: Codec, job: JobSchedule): StreamPlan {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { PolicyName } from '../../../../apps/roadside-unit/config.ts';
 import type { CoordinatorEvent } from '../../../../apps/roadside-unit/policy/events.ts';
 import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
 import type { Untimed } from '../../../../libs/journal/step-runner.ts';
@@ -77,7 +78,7 @@ const deed: fc.Arbitrary<Deed> = fc.record({
   pick: fc.nat(9),
 });
 const campaign = fc.record({
-  policies: fc.array(fc.constantFrom('lo' as const, 'ro' as const, 'ro-jpeg' as const, 'jps' as const), {
+  policies: fc.array(fc.constantFrom(...PolicyName.options), {
     minLength: 1,
     maxLength: 3,
   }),

@@ -1,0 +1,35 @@
+/** What the words of options mean that several commands share. */
+import { UsageError } from './exit-codes.ts';
+
+/** Rates in Mbit/s, as in the literature (DADS, INFOCOM 2019). */
+const LINKS: Readonly<Record<string, number>> = { cat1: 0.13, '3g': 1.1, '4g': 5.85, wifi: 18.88 };
+
+const MAX_MS = 3_600_000;
+
+/** @throws UsageError unless the word is a whole number from 1 to `most`. */
+export function whole(option: string, word: string, most: number): number {
+  const value = Number(word);
+  if (word.trim() === '' || !Number.isInteger(value) || value < 1 || value > most)
+    throw new UsageError(`${option} ${word}: must be a whole number from 1 to ${most}`);
+  return value;
+}
+
+/** @throws UsageError unless the word is a time in ms, at least `least`. */
+export function milliseconds(option: string, word: string, least: number): number {
+  const value = Number(word);
+  if (word.trim() === '' || !(value >= least) || value > MAX_MS)
+    throw new UsageError(
+      `${option} ${word}: must be a time in ms, ${least === 0 ? '0 or more' : 'above 0'}, at most ${MAX_MS}`,
+    );
+  return value;
+}
+
+/** Bits per second of a named link, or of a rate in Mbit/s. @throws UsageError for anything else. */
+export function linkBps(word: string): number {
+  const mbit = LINKS[word] ?? Number(word);
+  if (word.trim() === '' || !(mbit > 0) || !Number.isFinite(mbit) || mbit > 100_000)
+    throw new UsageError(
+      `--link ${word}: must be ${Object.keys(LINKS).join(', ')}, or a rate in Mbit/s above 0 and at most 100000`,
+    );
+  return mbit * 1e6;
+}
