@@ -26,7 +26,7 @@ export function hull(points: readonly Job[]): number[] {
 
 /**
  * The least value of max(a + m·p1, b + m·p2) over all points (p1, p2) of the hull's line: what m jobs
- * need at least when the stages already carry a and b ms.
+ * need at least when the stages already carry a and b ms. O(log h) for h corners.
  */
 export function hullHeight(
   points: readonly Job[],
@@ -35,18 +35,22 @@ export function hullHeight(
   a: number,
   b: number,
 ): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < line.length; i++) {
-    const left = points[line[i]!]!;
-    const x0 = a + m * left.p1;
-    const y0 = b + m * left.p2;
-    best = Math.min(best, Math.max(x0, y0));
-    const next = line[i + 1];
-    if (next === undefined) break;
-    const x1 = a + m * points[next]!.p1;
-    const y1 = b + m * points[next]!.p2;
-    // The edge meets the diagonal where x − y changes its sign.
-    if (x0 < y0 && x1 > y1) best = Math.min(best, x0 + ((x1 - x0) * (y0 - x0)) / (y0 - x0 + x1 - y1));
+  // Along the line the first sum rises and the second falls: their crossing is found by halving.
+  let low = 0;
+  for (let high = line.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    const { p1, p2 } = points[line[middle]!]!;
+    if (a + m * p1 >= b + m * p2) high = middle;
+    else low = middle + 1;
   }
-  return best;
+  const right = low < line.length ? points[line[low]!] : undefined;
+  const left = low > 0 ? points[line[low - 1]!] : undefined;
+  if (right === undefined) return b + m * left!.p2;
+  const x1 = a + m * right.p1;
+  if (left === undefined) return x1;
+  const x0 = a + m * left.p1;
+  const y0 = b + m * left.p2;
+  const y1 = b + m * right.p2;
+  // Both ends are plans too: rounding must not put the edge above them.
+  return Math.min(x1, y0, x0 + ((x1 - x0) * (y0 - x0)) / (y0 - x0 + x1 - y1));
 }
