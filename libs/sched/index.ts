@@ -15,6 +15,7 @@ export { hull } from './hull.ts';
 export { johnson, johnsonWithDelays } from './johnson.ts';
 export { lowerBound } from './lower-bound.ts';
 export { exact, jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
+export { scheduleTree, type TreeJob } from './schedule-tree.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';
 export { jobAt, transferMs } from './transfer.ts';
 export { type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
