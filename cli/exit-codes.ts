@@ -3,6 +3,7 @@ import { ModelError } from '@splitlane/dnn';
 import { JournalError } from '@splitlane/journal';
 import { RefusedError } from '@splitlane/proto';
 import { BrokerError } from '@splitlane/roadside-unit';
+import { ScheduleError } from '@splitlane/sched';
 import { CameraError } from '@splitlane/vehicle-node';
 
 export const OUR_FAULT = 1;
@@ -13,7 +14,15 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const USER_ERRORS = [UsageError, ModelError, CameraError, JournalError, BrokerError, RefusedError];
+const USER_ERRORS = [
+  UsageError,
+  ModelError,
+  CameraError,
+  JournalError,
+  BrokerError,
+  RefusedError,
+  ScheduleError,
+];
 
 /** 2 where the user can mend it, 1 where we must. */
 export function exitCodeOf(error: unknown): number {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { cloudCommand } from './commands/cloud.ts';
 import { demoCommand } from './commands/demo.ts';
+import { planCommand } from './commands/plan.ts';
 import { rsuCommand } from './commands/rsu.ts';
 import { vehicleCommand } from './commands/vehicle.ts';
 import { exitCodeOf, USER_FAULT } from './exit-codes.ts';
@@ -20,7 +21,13 @@ const program = new Command('splitlane')
     '\nExit codes: 0 done · 1 a failure of ours · 2 bad input, or stopped before the end.',
   );
 
-for (const command of [demoCommand(), vehicleCommand(version), rsuCommand(version), cloudCommand(version)])
+for (const command of [
+  demoCommand(),
+  planCommand(),
+  vehicleCommand(version),
+  rsuCommand(version),
+  cloudCommand(version),
+])
   program.addCommand(command);
 
 for (const command of [program, ...program.commands]) {

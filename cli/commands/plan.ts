@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { UsageError } from '../exit-codes.ts';
+import { ganttSvg } from '../plan/gantt-chart.ts';
+import { makePlanning, type PlanWords } from '../plan/planning.ts';
+import { cutName, planJson, planText } from '../plan/report.ts';
+
+export function planCommand(): Command {
+  return new Command('plan')
+    .description('plan on a table of measured cuts, without any node, and compare the policies')
+    .requiredOption('--cuts <file>', 'the table, CSV or JSON: cut, headMs, bytes, tailMs, codec, local')
+    .requiredOption('--cameras <n>', 'cameras, a frame each')
+    .requiredOption('--link <rate>', 'uplink: cat1, 3g, 4g, wifi, or a rate in Mbit/s')
+    .option('--rtt <ms>', 'round-trip time of the link')
+    .option('--policy <names>', 'policies, separated by commas (default: all)')
+    .option('--keep-frames-on-board', "without the first cut, the network's input")
+    .option('--json', 'the result as one JSON object on stdout')
+    .option('--svg <file>', 'the chart of the chosen plan as SVG')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  splitlane plan --cuts cuts.csv --cameras 4 --link wifi
+  splitlane plan --cuts cuts.json --cameras 6 --link 20 --rtt 10 --policy jps,exact --svg plan.svg`,
+    )
+    .action((words: PlanWords) => {
+      const planning = makePlanning(words);
+      if (words.svg !== undefined) {
+        const { cuts, chosen, schedule } = planning;
+        const title = `${chosen.policy}: ${Number(chosen.makespanMs.toFixed(2))} ms`;
+        writeSvg(
+          words.svg,
+          ganttSvg(schedule, title, (place) => cutName(cuts[chosen.jobCuts[schedule[place]!.job]!]!)),
+        );
+      }
+      process.stdout.write(
+        words.json ? `${JSON.stringify(planJson(planning), null, 2)}\n` : planText(planning),
+      );
+    });
+}
+
+function writeSvg(file: string, svg: string): void {
+  try {
+    writeFileSync(file, svg);
+  } catch (error) {
+    throw new UsageError(`--svg ${file}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
+  }
+}

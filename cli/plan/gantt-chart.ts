@@ -1,0 +1,132 @@
+/** A schedule as a picture: for the terminal, and as SVG. */
+import { endOf, type Interval, type JobSchedule } from '@splitlane/sched';
+
+const COLUMNS = 72;
+/** Jobs are called by the order in which they start: 1 … 9, a … z, A … Z, and again. */
+const NAMES = '123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+interface Row {
+  readonly name: string;
+  readonly bars: readonly (Interval & { readonly place: number })[];
+}
+
+function rowsOf(schedule: readonly JobSchedule[]): Row[] {
+  const bars = (of: (job: JobSchedule) => Interval | undefined): Row['bars'] =>
+    schedule.flatMap((job, place) => {
+      const interval = of(job);
+      return interval && interval.endMs > interval.startMs ? [{ ...interval, place }] : [];
+    });
+  const rows = [
+    { name: 'vehicle', bars: bars(({ head }) => head) },
+    { name: 'uplink', bars: bars(({ uplink }) => uplink) },
+  ];
+  const cloud = bars(({ tail }) => tail);
+  return cloud.length > 0 ? [...rows, { name: 'cloud', bars: cloud }] : rows;
+}
+
+/** Steps of 1, 2 or 5 times a power of ten, about `count` of them. */
+function ticks(endMs: number, count: number): number[] {
+  if (!(endMs > 0)) return [0];
+  const rough = endMs / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
+  return Array.from({ length: Math.floor(endMs / step + 1e-9) + 1 }, (_, index) =>
+    Number((index * step).toPrecision(12)),
+  );
+}
+
+/** One line for each stage, and the time axis under them. */
+export function ganttText(schedule: readonly JobSchedule[]): string {
+  const endMs = endOf(schedule);
+  const column = (ms: number): number => (endMs > 0 ? Math.round((ms / endMs) * COLUMNS) : 0);
+  const lines = rowsOf(schedule).map(({ name, bars }) => {
+    const cells = new Array<string>(COLUMNS).fill('·');
+    for (const { startMs, endMs: barEnd, place } of bars) {
+      const from = Math.min(column(startMs), COLUMNS - 1);
+      cells.fill(NAMES[place % NAMES.length]!, from, Math.max(from + 1, column(barEnd)));
+    }
+    return `${name.padEnd(8)}${cells.join('')}`;
+  });
+  let axis = '';
+  for (const tick of ticks(endMs, 6)) {
+    if (column(tick) < axis.length || column(tick) > COLUMNS - 6) continue;
+    axis = `${axis.padEnd(column(tick))}|${tick} `;
+  }
+  return `${lines.join('\n')}\n${'ms'.padEnd(8)}${axis.trimEnd()}\n`;
+}
+
+const WIDTH = 800;
+const LEFT = 70;
+const RIGHT = 24;
+const TOP = 34;
+const ROW = 38;
+const BAR = 28;
+const HUES = [210, 28, 150, 340, 265, 60, 185, 0];
+
+/**
+ * A file of its own that follows the reader's light or dark scheme; a colour for each cut.
+ * @param cutOf the name of the cut of a job, by its place in the schedule.
+ */
+export function ganttSvg(
+  schedule: readonly JobSchedule[],
+  title: string,
+  cutOf: (place: number) => string,
+): string {
+  const endMs = endOf(schedule);
+  const x = (ms: number): string => (LEFT + (endMs > 0 ? ms / endMs : 0) * (WIDTH - LEFT - RIGHT)).toFixed(2);
+  const rows = rowsOf(schedule);
+  const bottom = TOP + rows.length * ROW;
+  const cuts = [...new Set(schedule.map((_, place) => cutOf(place)))];
+  const kind = (place: number): number => cuts.indexOf(cutOf(place)) % HUES.length;
+  const height = bottom + 34 + cuts.length * 20;
+  const parts = [
+    `<text x="${LEFT}" y="20" class="title">${escaped(title)}</text>`,
+    ...ticks(endMs, 8).flatMap((tick) => [
+      `<path d="M${x(tick)} ${TOP}V${bottom}" class="tick"/>`,
+      `<text x="${x(tick)}" y="${bottom + 16}" text-anchor="middle">${tick}</text>`,
+    ]),
+    `<text x="${LEFT - 10}" y="${bottom + 16}" text-anchor="end">ms</text>`,
+  ];
+  rows.forEach(({ name, bars }, index) => {
+    const y = TOP + index * ROW + (ROW - BAR) / 2;
+    parts.push(`<text x="${LEFT - 10}" y="${y + BAR / 2 + 4}" text-anchor="end">${name}</text>`);
+    for (const { startMs, endMs: barEnd, place } of bars) {
+      const width = Number(x(barEnd)) - Number(x(startMs));
+      const what = `job ${place + 1}, ${cutOf(place)}: ${ms(startMs)} to ${ms(barEnd)} ms`;
+      parts.push(
+        `<rect x="${x(startMs)}" y="${y}" width="${width.toFixed(2)}" height="${BAR}" rx="2" class="bar k${kind(place)}"><title>${escaped(what)}</title></rect>`,
+      );
+      if (width >= 8 * String(place + 1).length + 4)
+        parts.push(
+          `<text x="${(Number(x(startMs)) + width / 2).toFixed(2)}" y="${y + BAR / 2 + 4}" text-anchor="middle">${place + 1}</text>`,
+        );
+    }
+  });
+  cuts.forEach((cut, index) => {
+    const y = bottom + 28 + index * 20;
+    parts.push(
+      `<rect x="${LEFT}" y="${y}" width="14" height="14" rx="2" class="bar k${index % HUES.length}"/>`,
+      `<text x="${LEFT + 22}" y="${y + 11}">${escaped(cut)}</text>`,
+    );
+  });
+  const kinds = HUES.map((hue, index) => `.k${index}{fill:hsl(${hue} 75% 55% / .45)}`).join('');
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
+<title>${escaped(title)}</title>
+<style>svg{color:#1b1f24;background:#fff;font:12px system-ui,sans-serif}@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}text{fill:currentColor}.title{font-weight:600}.tick{stroke:currentColor;stroke-opacity:.2}.bar{stroke:currentColor;stroke-opacity:.6}${kinds}</style>
+${parts.join('\n')}
+</svg>
+`;
+}
+
+const ms = (value: number): string => String(Number(value.toFixed(2)));
+
+function escaped(text: string): string {
+  return (
+    text
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      // XML has no way to write these.
+      .replaceAll(/[^\P{Cc}\t\n\r]|[\uFFFE\uFFFF]|\p{Cs}/gu, '�')
+  );
+}
