@@ -5,6 +5,7 @@ import type { Cut, Plan, Uplink } from './types.ts';
  * A plan from how many jobs take each cut. Jobs are numbered in the order in which they start. What is long or
  * dear (orders of n jobs, the problem's bound) is made when it is first read.
  *
+ * @param chosen jobs of each cut, and the cut of each job in the order in which they start.
  * @param proved the search has shown that no plan is shorter.
  */
 export function planOf(

@@ -102,6 +102,15 @@ export function exact(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
     return fromCounts('exact', { cuts, n, uplink, jobs }, points, counts, proved);
   }
   const { sequence, makespanMs, proved } = exactSequence(jobs, n, rttMs, NODE_BUDGET);
+  if (!proved) {
+    // A search that was cut short must not lose to a plan that is had for nothing.
+    const points = frontier(jobs);
+    const simple = [
+      fromCounts('exact', { cuts, n, uplink, jobs }, points, mixCounts(points, n), false),
+      ...cuts.map((_, cut) => uniform('exact', cuts, cut, n, uplink)),
+    ].reduce((best, plan) => (plan.makespanMs < best.makespanMs ? plan : best));
+    if (simple.makespanMs < makespanMs) return simple;
+  }
   const counts = cuts.map((_, index) => sequence.filter((cut) => cut === index).length);
   return planOf('exact', { cuts, n, uplink }, { counts, jobCuts: () => [...sequence] }, makespanMs, proved);
 }

@@ -141,6 +141,18 @@ test('exact over 50 nearly linear cuts ends within its budget, at most one per c
   }
 });
 
+test('exact that could not be proved is no longer than any other policy, tails and many jobs.', () => {
+  let unproved = 0;
+  const problems = fc.sample(withTails(lineOfCuts(6)), { seed: 5, numRuns: 12 });
+  for (const cuts of problems) {
+    const plan = exact(cuts, 60, BYTE_A_MS);
+    if (!plan.optimal) unproved++;
+    for (const policy of Object.values(POLICIES))
+      assert.ok(policy(cuts, 60, BYTE_A_MS).makespanMs >= plan.makespanMs * (1 - 1e-9));
+  }
+  assert.ok(unproved > 0, 'all were proved: take harder ones');
+});
+
 test('po takes the cut of least latency of one frame, tails counted, and repeats it.', () => {
   const cuts = [
     { id: 'input', p1: 0, bytes: 9, p3: 8 },
