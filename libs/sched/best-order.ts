@@ -11,7 +11,7 @@ const EXHAUSTIVE_PATHS = 8;
  * (p1, p2) and Johnson's rule on (p2, p3) the one of least makespan, the first named on a tie. For up
  * to 8 paths it is an order of least makespan, found depth-first with a bound; beyond that a rule's
  * order, without a claim that it is optimal.
- * Source: theory.md §3.
+ * Source: docs/theory.md.
  * @throws ScheduleError for a time that is no finite number ≥ 0.
  */
 export function bestOrder(paths: readonly Job[]): number[] {

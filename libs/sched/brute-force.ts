@@ -12,7 +12,7 @@ const MOST_PLANS = 2_000_000;
  * @throws ScheduleError where there are more than two million of them.
  */
 export function bruteForce(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   const jobs = cuts.map((cut) => jobAt(cut, uplink));
   const rttMs = uplink.rttMs ?? 0;
   const twoStages = rttMs === 0 && jobs.every(({ p3 = 0 }) => p3 === 0);

@@ -4,7 +4,6 @@ import { balance, makespanOfCounts, type Point } from './two-stages.ts';
 
 export interface CountsFound {
   readonly counts: ArrayLike<number>;
-  readonly makespanMs: number;
   /** No counts are shorter; false where the budget of nodes did not suffice to know. */
   readonly proved: boolean;
 }
@@ -22,7 +21,7 @@ export function exactCounts(points: readonly Point[], n: number, nodeBudget: num
   if (n === 1) {
     const best = points.reduce((b, { p1, p2 }, i) => (p1 + p2 < points[b]!.p1 + points[b]!.p2 ? i : b), 0);
     const counts = points.map((_, i) => (i === best ? 1 : 0));
-    return { counts, makespanMs: makespanOfCounts(points, counts), proved: true };
+    return { counts, proved: true };
   }
   const line = hull(points);
   const pairs: { f: Point; l: Point; fIndex: number; lIndex: number; boundMs: number }[] = [];
@@ -105,7 +104,7 @@ export function exactCounts(points: readonly Point[], n: number, nodeBudget: num
       const fits =
         step !== undefined && depth < m && baseMs + spent[depth]! + step.reduced < bestMs * (1 - 1e-12);
       if (fits) {
-        if (++nodes > nodeBudget) return { counts: best, makespanMs: bestMs, proved: false };
+        if (++nodes > nodeBudget) return { counts: best, proved: false };
         chosen.push(next);
         path.push(step.index);
         spent[depth + 1] = spent[depth]! + step.reduced;
@@ -120,5 +119,5 @@ export function exactCounts(points: readonly Point[], n: number, nodeBudget: num
       }
     }
   }
-  return { counts: best, makespanMs: bestMs, proved: true };
+  return { counts: best, proved: true };
 }

@@ -14,7 +14,7 @@ import type { Cut, Uplink } from './types.ts';
  * @throws ScheduleError where the problem is none.
  */
 export function lowerBound(cuts: readonly Cut[], n: number, uplink: Uplink): number {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   const points = cuts.map((cut) => jobAt(cut, uplink));
   if (n === 1) return Math.min(...points.map(({ p1, p2 }) => p1 + p2));
   const line = hull(points);

@@ -33,8 +33,7 @@ function uniform(policy: string, cuts: readonly Cut[], chosen: number, n: number
 
 /** Local only: the vehicle runs the whole network of every frame. */
 export function lo(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
-  jobAt(cuts[0]!, uplink);
+  checkProblem(cuts, n, uplink);
   const local = cuts.findIndex((cut) => cut.local);
   if (local < 0) throw new ScheduleError("policy 'lo' needs a cut that is local-only");
   return uniform('lo', cuts, local, n, uplink);
@@ -42,7 +41,7 @@ export function lo(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
 
 /** Remote only: the vehicle sends the network's input of every frame, the first cut. */
 export function ro(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   return uniform('ro', cuts, 0, n, uplink);
 }
 
@@ -51,7 +50,7 @@ export function ro(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
  * Source: Y. Kang et al., "Neurosurgeon: Collaborative Intelligence Between the Cloud and Mobile Edge" (2017).
  */
 export function po(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   const alone = cuts.map((cut) => uniformMs(jobAt(cut, uplink), 1, uplink));
   return uniform('po', cuts, alone.indexOf(Math.min(...alone)), n, uplink);
 }
@@ -66,7 +65,7 @@ export function po(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
  * real network are neither, and there the best uniform cut was found up to 1.88 times the optimum.
  */
 export function jps(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   const points = cuts.map((cut) => jobAt(cut, uplink));
   const crossing = points.findIndex(({ p1, p2 }) => p1 >= p2);
   const beside = crossing < 0 ? [cuts.length - 1] : crossing === 0 ? [0] : [crossing - 1, crossing];
@@ -80,7 +79,7 @@ export function jps(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
  * VGG-16 it is within a few per cent of the optimum.
  */
 export function jpsMix(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   const jobs = cuts.map((cut) => jobAt(cut, uplink));
   const points = frontier(jobs);
   const found = mixCounts(points, n);
@@ -93,7 +92,7 @@ export function jpsMix(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
  * cloud worker. Where the budget ends first: the best plan found, and the problem's bound.
  */
 export function exact(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n);
+  checkProblem(cuts, n, uplink);
   const jobs = cuts.map((cut) => jobAt(cut, uplink));
   const rttMs = uplink.rttMs ?? 0;
   if (rttMs === 0 && jobs.every(({ p3 = 0 }) => p3 === 0)) {

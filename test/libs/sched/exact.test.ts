@@ -174,6 +174,14 @@ test('Policies refuse bad tables by name, and brute force a problem that would n
       message: /'input': p1/,
     });
     assert.throws(() => policy([good], 1, { uplinkBps: 0 }), { name: ScheduleError.name });
+    assert.throws(() => policy([good], 1, { ...BYTE_A_MS, rttMs: Number.NaN }), {
+      name: ScheduleError.name,
+      message: /rttMs must be a finite number ≥ 0, not NaN/,
+    });
+    assert.throws(() => policy([good], 1, { ...BYTE_A_MS, fixedMs: -1 }), {
+      name: ScheduleError.name,
+      message: /fixedMs must be a finite number ≥ 0, not -1/,
+    });
   }
   const many = Array.from({ length: 30 }, (_, i): Cut => ({ id: `c${i}`, p1: i, bytes: 30 - i }));
   assert.throws(() => bruteForce(many, 30, BYTE_A_MS), {
