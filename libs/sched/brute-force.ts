@@ -1,4 +1,4 @@
-import { makespan } from './flowshop.ts';
+import { makespanOf } from './flowshop.ts';
 import { johnson } from './johnson.ts';
 import { planOf } from './plan.ts';
 import { checkProblem, jobAt } from './transfer.ts';
@@ -32,7 +32,7 @@ export function bruteForce(cuts: readonly Cut[], n: number, uplink: Uplink): Pla
     }
     const row = chosen.map((cut) => jobs[cut]!);
     const order = twoStages ? johnson(row) : row.map((_, job) => job);
-    const ms = makespan(row, order, { returnMs: rttMs });
+    const ms = makespanOf(row, order, { returnMs: rttMs });
     if (ms >= bestMs) return;
     bestMs = ms;
     best = order.map((job) => chosen[job]!);

@@ -1,9 +1,11 @@
 /**
  * The one judge: every makespan of the product is computed here, for one vehicle or for several that
- * share the cloud. A job's head runs on its vehicle's only processor, its tensor on its vehicle's
- * uplink, its tail on one of the cloud's workers, which serve in order of arrival.
+ * share the cloud, or an uplink too. A job's head runs on its vehicle's only processor, in the order of
+ * its vehicle's plan; its tensor on the vehicle's link and its tail on one of the cloud's workers, both of
+ * which serve in order of arrival.
  */
-import type { Job } from './types.ts';
+import { checkJobs, checkOrder, checkTimes } from './check-jobs.ts';
+import { type Busy, type Job, ScheduleError } from './types.ts';
 
 export interface Interval {
   readonly startMs: number;
@@ -21,7 +23,7 @@ export interface JobSchedule {
   readonly endMs: number;
 }
 
-/** What lies between and behind the three stages. */
+/** What lies between and behind the three stages, and what the stages are still busy with. */
 export interface FlowShopOptions {
   /** Parallel workers of the cloud; 1 unless given. */
   readonly cloudWorkers?: number;
@@ -29,49 +31,147 @@ export interface FlowShopOptions {
   readonly uplinkDelayMs?: number;
   /** Fixed delay between the end of a tail and its result at the vehicle, in ms. */
   readonly returnMs?: number;
+  /** Initial state: no stage starts before this. */
+  readonly busy?: Busy;
 }
 
 /** One vehicle's jobs and the order in which they start, as indices. */
 export interface VehicleJobs {
   readonly jobs: readonly Job[];
   readonly order: readonly number[];
+  /** Vehicles with the same link share it; a vehicle without one has a link of its own. */
+  readonly link?: number;
+  /** Initial state of this vehicle's processor and link, instead of the one for all. */
+  readonly busy?: Pick<Busy, 'vehicleMs' | 'uplinkMs'>;
+}
+
+/** The stages' times in ms, a row of each for every job: vehicle after vehicle, each in its plan's order. */
+export interface FleetTimes {
+  /** Which vehicle, and which of its jobs. */
+  readonly vehicle: Int32Array;
+  readonly job: Int32Array;
+  readonly headStart: Float64Array;
+  readonly headEnd: Float64Array;
+  readonly uplinkStart: Float64Array;
+  readonly uplinkEnd: Float64Array;
+  readonly tailStart: Float64Array;
+  readonly tailEnd: Float64Array;
+  /** Which of the cloud's workers; −1 for a job that sends nothing. */
+  readonly worker: Int32Array;
+  readonly end: Float64Array;
+  /** Rows of the jobs that send, in the order in which their tensors start. */
+  readonly sent: readonly number[];
+}
+
+/** The times of all stages of several vehicles' jobs. O(N log N) for N jobs; nothing is checked. */
+export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOptions = {}): FleetTimes {
+  const { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0, busy = {} } = options;
+  const total = vehicles.reduce((sum, { order }) => sum + order.length, 0);
+  const numbers = (): Float64Array => new Float64Array(total);
+  const vehicleOf = new Int32Array(total);
+  const jobOf = new Int32Array(total);
+  const placeOf = new Int32Array(total);
+  const headStart = numbers();
+  const headEnd = numbers();
+  const uplinkStart = numbers();
+  const uplinkEnd = numbers();
+  const tailStart = numbers();
+  const tailEnd = numbers();
+  const end = numbers();
+  const workerOf = new Int32Array(total).fill(-1);
+  const sent: number[] = [];
+  let row = 0;
+  vehicles.forEach(({ jobs, order, busy: own = busy }, vehicle) => {
+    let processorFree = own.vehicleMs ?? 0;
+    order.forEach((index, place) => {
+      const { p1, local, releaseMs = 0 } = jobs[index]!;
+      vehicleOf[row] = vehicle;
+      jobOf[row] = index;
+      placeOf[row] = place;
+      headStart[row] = Math.max(processorFree, releaseMs);
+      processorFree = headStart[row]! + p1;
+      headEnd[row] = processorFree;
+      end[row] = processorFree;
+      if (!local) sent.push(row);
+      row++;
+    });
+  });
+  const byTime =
+    (times: Float64Array) =>
+    (a: number, b: number): number =>
+      times[a]! - times[b]! || placeOf[a]! - placeOf[b]! || vehicleOf[a]! - vehicleOf[b]!;
+
+  const linkFree = new Map<number, number>();
+  const linkOf = vehicles.map(({ link, busy: own = busy }, vehicle) => {
+    const key = link === undefined ? -1 - vehicle : link;
+    linkFree.set(key, Math.max(linkFree.get(key) ?? 0, own.uplinkMs ?? 0));
+    return key;
+  });
+  // Without a shared link each vehicle's jobs come in its plan's order anyway.
+  if (linkFree.size < vehicles.length) sent.sort(byTime(headEnd));
+  for (const at of sent) {
+    const link = linkOf[vehicleOf[at]!]!;
+    uplinkStart[at] = Math.max(headEnd[at]!, linkFree.get(link)!);
+    uplinkEnd[at] = uplinkStart[at]! + vehicles[vehicleOf[at]!]!.jobs[jobOf[at]!]!.p2;
+    linkFree.set(link, uplinkEnd[at]!);
+  }
+  const workerFree = new Float64Array(cloudWorkers).fill(busy.cloudMs ?? 0);
+  for (const at of vehicles.length > 1 ? sent.toSorted(byTime(uplinkEnd)) : sent) {
+    let worker = 0;
+    for (let other = 1; other < cloudWorkers; other++)
+      if (workerFree[other]! < workerFree[worker]!) worker = other;
+    tailStart[at] = Math.max(uplinkEnd[at]! + uplinkDelayMs, workerFree[worker]!);
+    tailEnd[at] = tailStart[at]! + (vehicles[vehicleOf[at]!]!.jobs[jobOf[at]!]!.p3 ?? 0);
+    workerFree[worker] = tailEnd[at]!;
+    workerOf[at] = worker;
+    end[at] = tailEnd[at]! + returnMs;
+  }
+  return {
+    vehicle: vehicleOf,
+    job: jobOf,
+    headStart,
+    headEnd,
+    uplinkStart,
+    uplinkEnd,
+    tailStart,
+    tailEnd,
+    worker: workerOf,
+    end,
+    sent,
+  };
 }
 
 /**
- * Schedules of several vehicles that start together and share the cloud's workers only: for each
- * vehicle its jobs' stages, in the order of its plan, in ms since the common start.
+ * Schedules of several vehicles: for each vehicle its jobs' stages, in the order of its plan, in ms since the
+ * common start. @throws ScheduleError for a time, an order or a number of workers that is none.
  */
 export function fleetGantt(vehicles: readonly VehicleJobs[], options: FlowShopOptions = {}): JobSchedule[][] {
-  const { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0 } = options;
-  const arrivals: { vehicle: number; place: number; atMs: number; p3: number }[] = [];
-  const schedules = vehicles.map(({ jobs, order }, vehicle) => {
-    let processorFree = 0;
-    let uplinkFree = 0;
-    return order.map((index, place): JobSchedule => {
-      const job = jobs[index]!;
-      const head = { startMs: processorFree, endMs: processorFree + job.p1 };
-      processorFree = head.endMs;
-      if (job.local) return { job: index, head, endMs: head.endMs };
-      const startMs = Math.max(head.endMs, uplinkFree);
-      uplinkFree = startMs + job.p2;
-      arrivals.push({ vehicle, place, atMs: uplinkFree + uplinkDelayMs, p3: job.p3 ?? 0 });
-      return { job: index, head, uplink: { startMs, endMs: uplinkFree }, endMs: uplinkFree };
-    });
-  });
-  arrivals.sort((a, b) => a.atMs - b.atMs || a.place - b.place || a.vehicle - b.vehicle);
-  const workerFree = new Array<number>(cloudWorkers).fill(0);
-  for (const { vehicle, place, atMs, p3 } of arrivals) {
-    const worker = workerFree.indexOf(Math.min(...workerFree));
-    const startMs = Math.max(atMs, workerFree[worker]!);
-    const endMs = startMs + p3;
-    workerFree[worker] = endMs;
-    const row = schedules[vehicle]!;
-    row[place] = { ...row[place]!, tail: { startMs, endMs, worker }, endMs: endMs + returnMs };
+  checkOptions(options);
+  for (const { jobs, order, busy } of vehicles) {
+    checkJobs(jobs);
+    checkOrder(order, jobs.length);
+    if (busy) checkTimes('busy', { ...busy });
   }
-  return schedules;
+  const times = fleetTimes(vehicles, options);
+  let row = 0;
+  return vehicles.map(({ order }) =>
+    order.map((job): JobSchedule => {
+      const at = row++;
+      const head = { startMs: times.headStart[at]!, endMs: times.headEnd[at]! };
+      const worker = times.worker[at]!;
+      if (worker < 0) return { job, head, endMs: times.end[at]! };
+      return {
+        job,
+        head,
+        uplink: { startMs: times.uplinkStart[at]!, endMs: times.uplinkEnd[at]! },
+        tail: { startMs: times.tailStart[at]!, endMs: times.tailEnd[at]!, worker },
+        endMs: times.end[at]!,
+      };
+    }),
+  );
 }
 
-/** The schedule of one vehicle's jobs in the given order. */
+/** The schedule of one vehicle's jobs in the given order. @throws ScheduleError like `fleetGantt`. */
 export function gantt(
   jobs: readonly Job[],
   order: readonly number[],
@@ -85,11 +185,62 @@ export function endOf(schedule: readonly JobSchedule[]): number {
   return schedule.reduce((latest, job) => Math.max(latest, job.endMs), 0);
 }
 
-/** When the last of `jobs` ends if they start in `order`, in ms. */
+/** When the last of `jobs` ends if they start in `order`, in ms. @throws ScheduleError like `fleetGantt`. */
 export function makespan(
   jobs: readonly Job[],
   order: readonly number[],
   options: FlowShopOptions = {},
 ): number {
-  return endOf(gantt(jobs, order, options));
+  checkOptions(options);
+  checkJobs(jobs);
+  checkOrder(order, jobs.length);
+  return makespanOf(jobs, order, options);
+}
+
+/** `makespan` for orders that are known to be good: one walk along the order, without a schedule. */
+export function makespanOf(
+  jobs: readonly Job[],
+  order: readonly number[],
+  { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0, busy = {} }: FlowShopOptions = {},
+): number {
+  let vehicleFree = busy.vehicleMs ?? 0;
+  let uplinkFree = busy.uplinkMs ?? 0;
+  const others = new Float64Array(cloudWorkers - 1).fill(busy.cloudMs ?? 0);
+  // The worker that is free first, apart from the others: with one worker nothing is searched.
+  let cloudFree = busy.cloudMs ?? 0;
+  let last = 0;
+  for (let place = 0; place < order.length; place++) {
+    const job = jobs[order[place]!]!;
+    const release = job.releaseMs;
+    if (release !== undefined && release > vehicleFree) vehicleFree = release;
+    vehicleFree += job.p1;
+    if (job.local) {
+      if (vehicleFree > last) last = vehicleFree;
+      continue;
+    }
+    uplinkFree = Math.max(vehicleFree, uplinkFree) + job.p2;
+    const arrival = uplinkFree + uplinkDelayMs;
+    const tailEnd = Math.max(arrival, cloudFree) + (job.p3 ?? 0);
+    if (tailEnd + returnMs > last) last = tailEnd + returnMs;
+    cloudFree = tailEnd;
+    for (let other = 0; other < others.length; other++) {
+      if (others[other]! >= cloudFree) continue;
+      const free = others[other]!;
+      others[other] = cloudFree;
+      cloudFree = free;
+    }
+  }
+  return last;
+}
+
+function checkOptions({
+  cloudWorkers = 1,
+  uplinkDelayMs = 0,
+  returnMs = 0,
+  busy = {},
+}: FlowShopOptions): void {
+  if (!Number.isSafeInteger(cloudWorkers) || cloudWorkers < 1)
+    throw new ScheduleError(`cloudWorkers must be a whole number ≥ 1, not ${cloudWorkers}`);
+  checkTimes('the judge', { uplinkDelayMs, returnMs });
+  checkTimes('busy', { ...busy });
 }

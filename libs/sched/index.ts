@@ -18,5 +18,5 @@ export { exact, jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { scheduleTree, type TreeJob } from './schedule-tree.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';
 export { jobAt, transferMs } from './transfer.ts';
-export { type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
+export { type Busy, type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
 export { virtualBlocks } from './virtual-blocks.ts';

@@ -10,6 +10,16 @@ export interface Job {
   readonly p3?: number;
   /** Ends with its head: nothing is sent and nothing comes back. */
   readonly local?: boolean;
+  /** Its head does not start before this; 0 where it is left out. */
+  readonly releaseMs?: number;
+}
+
+/** Initial state: how long each stage is still busy with earlier jobs. */
+export interface Busy {
+  readonly vehicleMs?: number;
+  readonly uplinkMs?: number;
+  /** All of the cloud's workers. */
+  readonly cloudMs?: number;
 }
 
 /** A place where a line DNN can be cut. */
