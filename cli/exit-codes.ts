@@ -1,10 +1,10 @@
 /** Whose fault it was, as an exit code. */
-import { ModelError } from '@splitlane/dnn';
-import { JournalError } from '@splitlane/journal';
-import { RefusedError } from '@splitlane/proto';
-import { BrokerError } from '@splitlane/roadside-unit';
-import { ScheduleError } from '@splitlane/sched';
-import { CameraError } from '@splitlane/vehicle-node';
+import type { ModelError } from '@splitlane/dnn';
+import type { JournalError } from '@splitlane/journal';
+import type { RefusedError } from '@splitlane/proto';
+import type { BrokerError } from '@splitlane/roadside-unit';
+import type { ScheduleError } from '@splitlane/sched';
+import type { CameraError } from '@splitlane/vehicle-node';
 
 export const OUR_FAULT = 1;
 export const USER_FAULT = 2;
@@ -14,17 +14,27 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const USER_ERRORS = [
-  UsageError,
-  ModelError,
-  CameraError,
-  JournalError,
-  BrokerError,
-  RefusedError,
-  ScheduleError,
-];
+type UserError =
+  | UsageError
+  | ModelError
+  | CameraError
+  | JournalError
+  | BrokerError
+  | RefusedError
+  | ScheduleError;
+
+/** Known by name: to have their classes here, every command would load all apps and libraries. */
+const USER_ERRORS: Readonly<Record<UserError['name'], true>> = {
+  UsageError: true,
+  ModelError: true,
+  CameraError: true,
+  JournalError: true,
+  BrokerError: true,
+  RefusedError: true,
+  ScheduleError: true,
+};
 
 /** 2 where the user can mend it, 1 where we must. */
 export function exitCodeOf(error: unknown): number {
-  return USER_ERRORS.some((kind) => error instanceof kind) ? USER_FAULT : OUR_FAULT;
+  return error instanceof Error && Object.hasOwn(USER_ERRORS, error.name) ? USER_FAULT : OUR_FAULT;
 }

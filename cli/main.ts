@@ -1,4 +1,7 @@
-/** `splitlane`: one sub-command per job, each in a thin file of its own. */
+/**
+ * `splitlane`: one sub-command per job, each in a thin file of its own. What a job works with takes most of
+ * a second to load (ONNX Runtime, the broker, the pictures), so each command imports it in its action.
+ */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { cloudCommand } from './commands/cloud.ts';

@@ -33,3 +33,19 @@ export function linkBps(word: string): number {
     );
   return mbit * 1e6;
 }
+
+/**
+ * The names of a list with commas, each once, in the order of their first mention.
+ * @throws UsageError for a name that is not known.
+ */
+export function namesOf<Name extends string>(option: string, words: string, known: readonly Name[]): Name[] {
+  const names = words.split(',').map((word) => {
+    const name = known.find((one) => one === word.trim());
+    if (name === undefined)
+      throw new UsageError(
+        `${option} ${word}: there is no such ${option.replace(/^--/, '')}; there are ${known.join(', ')}`,
+      );
+    return name;
+  });
+  return [...new Set(names)];
+}

@@ -1,10 +1,6 @@
 import path from 'node:path';
-import { systemClock } from '@splitlane/clock';
 import { Command } from 'commander';
-import { type DemoWords, parseDemo } from '../demo/options.ts';
-import { Interrupted, runDemo } from '../demo/run-demo.ts';
-import { summaryTable } from '../demo/summary-table.ts';
-import { NodeFailure } from '../demo/supervisor.ts';
+import type { DemoWords } from '../demo/options.ts';
 import { USER_FAULT } from '../exit-codes.ts';
 
 export function demoCommand(): Command {
@@ -35,6 +31,11 @@ Examples:
   splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json`,
     )
     .action(async (words: DemoWords) => {
+      const { systemClock } = await import('@splitlane/clock');
+      const { parseDemo } = await import('../demo/options.ts');
+      const { Interrupted, runDemo } = await import('../demo/run-demo.ts');
+      const { summaryTable } = await import('../demo/summary-table.ts');
+      const { NodeFailure } = await import('../demo/supervisor.ts');
       const interrupt = new AbortController();
       // A second Ctrl-C does not wait for anybody: the nodes end with the process that started them.
       const onSignal = (): void => (interrupt.signal.aborted ? process.exit(USER_FAULT) : interrupt.abort());

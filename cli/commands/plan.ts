@@ -1,9 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { UsageError } from '../exit-codes.ts';
-import { ganttSvg } from '../plan/gantt-chart.ts';
-import { makePlanning, type PlanWords } from '../plan/planning.ts';
-import { cutName, planJson, planText } from '../plan/report.ts';
+import type { PlanWords } from '../plan/planning.ts';
 
 export function planCommand(): Command {
   return new Command('plan')
@@ -23,7 +21,10 @@ Examples:
   splitlane plan --cuts cuts.csv --cameras 4 --link wifi
   splitlane plan --cuts cuts.json --cameras 6 --link 20 --rtt 10 --policy jps,exact --svg plan.svg`,
     )
-    .action((words: PlanWords) => {
+    .action(async (words: PlanWords) => {
+      const { ganttSvg } = await import('../plan/gantt-chart.ts');
+      const { makePlanning } = await import('../plan/planning.ts');
+      const { cutName, planJson, planText } = await import('../plan/report.ts');
       const planning = makePlanning(words);
       if (words.svg !== undefined) {
         const { cuts, chosen, schedule } = planning;

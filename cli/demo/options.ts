@@ -5,7 +5,7 @@ import { makeFolder } from '@splitlane/dnn';
 import { PolicyName } from '@splitlane/roadside-unit';
 import { listPictures } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
-import { linkBps, milliseconds, whole } from '../options.ts';
+import { linkBps, milliseconds, namesOf, whole } from '../options.ts';
 
 /** Seed of the drawn road: the same frames in every run. */
 const SCENE_SEED = 7;
@@ -90,20 +90,13 @@ export function makeLogFolder(folder: string): void {
 }
 
 function policies(words: string | undefined, keepFramesOnBoard: boolean): PolicyName[] {
-  const sendsFrames: readonly string[] = ['ro', 'ro-jpeg'];
-  if (words === undefined)
-    return DEFAULT_POLICIES.filter((name) => !keepFramesOnBoard || !sendsFrames.includes(name));
-  const named = words.split(',').map((word) => {
-    const policy = PolicyName.safeParse(word.trim());
-    if (!policy.success)
-      throw new UsageError(
-        `--policy ${word}: there is no such policy; there are ${PolicyName.options.join(', ')}`,
-      );
-    if (keepFramesOnBoard && sendsFrames.includes(policy.data))
-      throw new UsageError(`--policy ${word}: it sends frames, which --keep-frames-on-board forbids`);
-    return policy.data;
-  });
-  return [...new Set(named)];
+  const sendsFrames = (name: PolicyName): boolean => name === 'ro' || name === 'ro-jpeg';
+  if (words === undefined) return DEFAULT_POLICIES.filter((name) => !keepFramesOnBoard || !sendsFrames(name));
+  const named = namesOf('--policy', words, PolicyName.options);
+  const forbidden = keepFramesOnBoard ? named.find(sendsFrames) : undefined;
+  if (forbidden !== undefined)
+    throw new UsageError(`--policy ${forbidden}: it sends frames, which --keep-frames-on-board forbids`);
+  return named;
 }
 
 /** One folder for all vehicles, or its sub-folders with pictures, one for each vehicle in turn. */

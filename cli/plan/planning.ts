@@ -12,7 +12,7 @@ import {
   virtualBlocks,
 } from '@splitlane/sched';
 import { UsageError } from '../exit-codes.ts';
-import { linkBps, milliseconds, whole } from '../options.ts';
+import { linkBps, milliseconds, namesOf, whole } from '../options.ts';
 import { readCutTable } from './cut-table.ts';
 
 const MAX_CAMERAS = 1000;
@@ -70,6 +70,7 @@ export function makePlanning(words: PlanWords): Planning {
       policy: name,
       makespanMs: plan.makespanMs,
       lowerBoundMs: plan.lowerBoundMs,
+      boundBy: plan.boundBy,
       optimal: plan.optimal,
       counts: cuts.map((_, index) => plan.counts[keptIndices.indexOf(index)] ?? 0),
       jobCuts: plan.jobCuts.map((cut) => keptIndices[cut]!),
@@ -97,15 +98,10 @@ function policyNames(words: string | undefined, keepFrames: boolean, cuts: reado
     const hasLocal = cuts.some(({ local }) => local);
     return all.filter((name) => !(name === 'ro' && keepFrames) && !(name === 'lo' && !hasLocal));
   }
-  const named = words.split(',').map((word) => {
-    const name = all.find((one) => one === word.trim());
-    if (name === undefined)
-      throw new UsageError(`--policy ${word}: there is no such policy; there are ${all.join(', ')}`);
-    if (name === 'ro' && keepFrames)
-      throw new UsageError(`--policy ${word}: it sends frames, which --keep-frames-on-board forbids`);
-    return name;
-  });
-  return [...new Set(named)];
+  const named = namesOf('--policy', words, all);
+  if (keepFrames && named.includes('ro'))
+    throw new UsageError('--policy ro: it sends frames, which --keep-frames-on-board forbids');
+  return named;
 }
 
 /** The input first, local-only last, and what lies between by rising head time. */
