@@ -18,9 +18,9 @@ export function bestOrder(paths: readonly Job[]): number[] {
   let best = eja(paths);
   let least = makespan(paths, best);
   for (const order of [
-    johnsonOrder(paths.map(({ p1, p2, local }) => ({ p1, p2: local ? 0 : p2 }))),
+    johnsonOrder(paths, ({ p1, p2, local }) => ({ p1, p2: local ? 0 : p2 })),
     // Nothing waits for a local path: its key is one of those that go last.
-    johnsonOrder(paths.map(({ p2, p3 = 0, local }) => (local ? { p1: 1, p2: 0 } : { p1: p2, p2: p3 }))),
+    johnsonOrder(paths, ({ p2, p3 = 0, local }) => (local ? { p1: 1, p2: 0 } : { p1: p2, p2: p3 })),
   ]) {
     const length = makespan(paths, order);
     if (length < least) {

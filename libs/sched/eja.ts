@@ -16,7 +16,7 @@ import type { Job } from './types.ts';
  */
 export function eja(paths: readonly Job[]): number[] {
   checkJobs(paths);
-  return johnsonOrder(
-    paths.map(({ p1, p2, p3 = 0, local }) => (local ? { p1, p2: 0 } : { p1: p1 + p2, p2: p2 + p3 })),
+  return johnsonOrder(paths, ({ p1, p2, p3 = 0, local }) =>
+    local ? { p1, p2: 0 } : { p1: p1 + p2, p2: p2 + p3 },
   );
 }

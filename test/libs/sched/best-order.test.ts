@@ -143,6 +143,29 @@ test('Each of the three rules is the only shortest one for some nine paths.', ()
   }
 });
 
+test('Each of the three rules is the only shortest one for some thousands of paths as well.', () => {
+  let state = 1;
+  const time = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return 1 + ((state >>> 8) % 100);
+  };
+  // Long transfers want all three stages; without tails the first two decide, without heads the last two.
+  const stretches: Times[] = [
+    [1, 2, 1],
+    [1, 2, 0],
+    [0, 2, 2],
+  ];
+  for (const [rule, [head, transfer, tail]] of stretches.entries()) {
+    const paths = table(
+      Array.from({ length: 3000 }, () => [head * time(), transfer * time(), tail * time()]),
+    );
+    const lengths = rules(paths);
+    const [least] = lengths.splice(rule, 1);
+    assert.ok(least! < Math.min(...lengths));
+    assert.equal(makespan(paths, bestOrder(paths)), least);
+  }
+});
+
 test('The best order has every path once.', () => {
   fc.assert(
     fc.property(fc.array(path, { maxLength: 20 }), (paths) =>

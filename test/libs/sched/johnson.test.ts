@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { johnson, makespan } from '../../../libs/sched/index.ts';
+import { johnson, johnsonWithDelays, makespan } from '../../../libs/sched/index.ts';
 import { longestPath, multisets, permutations } from './brute-force.ts';
-import { lineOfCuts, twoStageJobs } from './problems.ts';
+import { eighths, lineOfCuts, twoStageJobs } from './problems.ts';
 
 test('No order of two-stage jobs is shorter than Johnson’s.', () => {
   fc.assert(
@@ -43,6 +43,84 @@ test('Equal jobs keep their given order.', () => {
   const job = { p1: 2, p2: 3 };
   assert.deepEqual(johnson([job, job, { p1: 1, p2: 3 }, job]), [2, 0, 1, 3]);
   assert.deepEqual(johnson([]), []);
+});
+
+/** The rule as it is stated, by a stable sort that compares two jobs at a time. */
+function comparedOrder(jobs: readonly { readonly p1: number; readonly p2: number }[]): number[] {
+  const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
+  const indices = jobs.map((_, index) => index);
+  const isFirst = (index: number): boolean => jobs[index]!.p1 <= jobs[index]!.p2;
+  return [
+    ...indices.filter(isFirst).sort((a, b) => compare(jobs[a]!.p1, jobs[b]!.p1)),
+    ...indices.filter((index) => !isFirst(index)).sort((a, b) => compare(jobs[b]!.p2, jobs[a]!.p2)),
+  ];
+}
+
+/** Asserts that `johnsons` is `expected`, without the endless listing of how two long arrays differ. */
+function assertSameOrder(johnsons: readonly number[], expected: readonly number[]): void {
+  assert.equal(johnsons.length, expected.length);
+  const place = johnsons.findIndex((job, at) => job !== expected[at]);
+  assert.equal(johnsons[place], expected[place], `the first wrong place is ${place}`);
+}
+
+/** Any time that passes the check: −0, subnormal and huge ones, and neighbours that differ in the last bit. */
+const anyTime = fc.oneof(
+  fc.constantFrom(0, -0, Number.MIN_VALUE, 2 ** -1022 - 2 ** -1074, 2 ** -1022, 2 ** -1022 + 2 ** -1074),
+  fc.constantFrom(1 - Number.EPSILON / 2, 1, 1 + Number.EPSILON, 2 ** 32, 2 ** 53, Number.MAX_VALUE),
+  fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+  eighths(9),
+);
+
+/** Thousands of jobs whose times come from a few, so that most are equal to many others in one stage. */
+const manyJobs = fc
+  .record({
+    times: fc.array(anyTime, { minLength: 1, maxLength: 60 }),
+    seed: fc.nat(),
+    count: fc.integer({ min: 900, max: 3000 }),
+  })
+  .map(({ times, seed, count }) => {
+    let state = seed;
+    const time = (): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return times[(state >>> 8) % times.length]!;
+    };
+    return Array.from({ length: count }, () => ({ p1: time(), p2: time(), delayMs: time() }));
+  });
+
+test('Thousands of jobs of any times get the order that comparing two at a time gives.', () => {
+  fc.assert(
+    fc.property(manyJobs, (jobs) => assertSameOrder(johnson(jobs), comparedOrder(jobs))),
+    { numRuns: 100 },
+  );
+});
+
+test('So do thousands of jobs with delays, even where a sum of huge times is infinite.', () => {
+  fc.assert(
+    fc.property(manyJobs, (jobs) =>
+      assertSameOrder(
+        johnsonWithDelays(jobs),
+        comparedOrder(jobs.map(({ p1, p2, delayMs }) => ({ p1: p1 + delayMs, p2: delayMs + p2 }))),
+      ),
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('Ten thousand jobs whose times have random bits get that order too.', () => {
+  let state = 1;
+  const word = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state;
+  };
+  const bits = new DataView(new ArrayBuffer(8));
+  const time = (): number => {
+    // Without the sign and the highest bit of the exponent: every such pattern is a finite time.
+    bits.setUint32(0, word() >>> 2);
+    bits.setUint32(4, word());
+    return bits.getFloat64(0);
+  };
+  const jobs = Array.from({ length: 10_000 }, () => ({ p1: time(), p2: time() }));
+  assertSameOrder(johnson(jobs), comparedOrder(jobs));
 });
 
 /** Kept cuts as jobs: heads rise, transfers fall strictly, the last sends nothing. */
