@@ -1,45 +1,49 @@
+import { meetsCaps } from './energy.ts';
 import { makespanOf } from './flowshop.ts';
-import { johnson } from './johnson.ts';
+import { johnsonOrder } from './johnson.ts';
 import { planOf } from './plan.ts';
-import { checkProblem, jobAt } from './transfer.ts';
-import { type Cut, type Plan, ScheduleError, type Uplink } from './types.ts';
+import { problemOf } from './problem.ts';
+import { type Conditions, type Cut, type Plan, ScheduleError } from './types.ts';
 
 const MOST_PLANS = 2_000_000;
 
 /**
  * The reference: every plan, judged one by one. On two stages every multiset of cuts in Johnson's order; with tails or a
  * round trip every sequence of cuts.
- * @throws ScheduleError where there are more than two million of them.
+ * @throws ScheduleError where there are more than two million of them, or none meets the caps.
  */
-export function bruteForce(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
-  const jobs = cuts.map((cut) => jobAt(cut, uplink));
-  const rttMs = uplink.rttMs ?? 0;
-  const twoStages = rttMs === 0 && jobs.every(({ p3 = 0 }) => p3 === 0);
-  const k = cuts.length;
+export function bruteForce(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
+  const problem = problemOf(cuts, n, conditions);
+  const { jobs, allowed, rttMs, busy, twoStages } = problem;
+  const k = allowed.length;
   const plans = twoStages ? multisetCount(k, n) : k ** n;
   if (plans > MOST_PLANS) throw new ScheduleError(`brute force over ${plans} plans would not end`);
+  const between = { uplinkDelayMs: rttMs / 2, returnMs: rttMs / 2, busy };
   const chosen = new Array<number>(n).fill(0);
-  let best: number[] = [];
+  const counts = new Array<number>(cuts.length).fill(0);
+  let best: { readonly counts: number[]; readonly sequence: number[] } | undefined;
   let bestMs = Number.POSITIVE_INFINITY;
   const visit = (place: number): void => {
     if (place < n) {
-      for (let cut = twoStages && place > 0 ? chosen[place - 1]! : 0; cut < k; cut++) {
-        chosen[place] = cut;
+      for (let index = twoStages && place > 0 ? chosen[place - 1]! : 0; index < k; index++) {
+        chosen[place] = index;
+        counts[allowed[index]!]!++;
         visit(place + 1);
+        counts[allowed[index]!]!--;
       }
       return;
     }
-    const row = chosen.map((cut) => jobs[cut]!);
-    const order = twoStages ? johnson(row) : row.map((_, job) => job);
-    const ms = makespanOf(row, order, { returnMs: rttMs });
-    if (ms >= bestMs) return;
+    const row = chosen.map((index) => jobs[allowed[index]!]!);
+    const order = twoStages ? johnsonOrder(row) : row.map((_, job) => job);
+    const ms = makespanOf(row, order, between);
+    if (ms >= bestMs || !meetsCaps(problem, counts, ms)) return;
     bestMs = ms;
-    best = order.map((job) => chosen[job]!);
+    best = { counts: [...counts], sequence: order.map((job) => allowed[chosen[job]!]!) };
   };
   visit(0);
-  const counts = cuts.map((_, index) => best.filter((cut) => cut === index).length);
-  return planOf('bf', { cuts, n, uplink }, { counts, jobCuts: () => best }, bestMs, true);
+  if (best === undefined) throw new ScheduleError('no plan meets the caps on energy and loss');
+  const { sequence } = best;
+  return planOf('bf', problem, { counts: best.counts, jobCuts: () => sequence }, bestMs, true);
 }
 
 /** C(n + k − 1, k − 1). */

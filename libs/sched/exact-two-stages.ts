@@ -1,6 +1,7 @@
 import { hull, hullHeight } from './hull.ts';
 import { mixCounts } from './jps-mix.ts';
 import { balance, makespanOfCounts, type Point } from './two-stages.ts';
+import type { Busy } from './types.ts';
 
 export interface CountsFound {
   readonly counts: ArrayLike<number>;
@@ -16,21 +17,29 @@ export interface CountsFound {
  * are enumerated, and the rest is split between the edge's ends in closed form.
  * @param points the frontier, at least one.
  * @param nodeBudget multisets that may be looked at.
+ * @param busy initial state: the vehicle's jobs start later, and the first transfer waits for the uplink.
  */
-export function exactCounts(points: readonly Point[], n: number, nodeBudget: number): CountsFound {
+export function exactCounts(
+  points: readonly Point[],
+  n: number,
+  nodeBudget: number,
+  busy: Required<Busy>,
+): CountsFound {
+  const sentMs = ({ p1, p2 }: Point): number => Math.max(busy.vehicleMs + p1, busy.uplinkMs) + p2;
   if (n === 1) {
-    const best = points.reduce((b, { p1, p2 }, i) => (p1 + p2 < points[b]!.p1 + points[b]!.p2 ? i : b), 0);
+    const best = points.reduce((b, point, i) => (sentMs(point) < sentMs(points[b]!) ? i : b), 0);
     const counts = points.map((_, i) => (i === best ? 1 : 0));
     return { counts, proved: true };
   }
   const line = hull(points);
   const pairs: { f: Point; l: Point; fIndex: number; lIndex: number; boundMs: number }[] = [];
   let best: Float64Array = mixCounts(points, n);
-  let bestMs = makespanOfCounts(points, best);
+  let bestMs = makespanOfCounts(points, best, busy);
   points.forEach((f, fIndex) => {
     for (let lIndex = fIndex; lIndex < points.length; lIndex++) {
       const l = points[lIndex]!;
-      const boundMs = hullHeight(points, line, n - 2, f.p1 + l.p1 + l.p2, f.p1 + f.p2 + l.p2);
+      const onVehicle = busy.vehicleMs + f.p1 + l.p1 + l.p2;
+      const boundMs = hullHeight(points, line, n - 2, onVehicle, sentMs(f) + l.p2);
       if (boundMs < bestMs) pairs.push({ f, l, fIndex, lIndex, boundMs });
     }
   });
@@ -41,8 +50,8 @@ export function exactCounts(points: readonly Point[], n: number, nodeBudget: num
   for (const { f, l, fIndex, lIndex, boundMs } of pairs) {
     if (boundMs >= bestMs * (1 - 1e-12)) break;
     const m = n - 2;
-    const base1 = f.p1 + l.p1 + l.p2;
-    const base2 = f.p1 + f.p2 + l.p2;
+    const base1 = busy.vehicleMs + f.p1 + l.p1 + l.p2;
+    const base2 = sentMs(f) + l.p2;
     const take = (ms: number, extra: readonly (readonly [number, number])[]): void => {
       if (ms >= bestMs) return;
       const counts = new Float64Array(points.length);
@@ -52,7 +61,7 @@ export function exactCounts(points: readonly Point[], n: number, nodeBudget: num
       for (const index of path) counts[index]!++;
       // A multiset that goes beyond its pair is shorter than the pair says.
       best = counts;
-      bestMs = makespanOfCounts(points, counts);
+      bestMs = makespanOfCounts(points, counts, busy);
     };
     const sumsAt = (index: number): [number, number] => {
       const { p1, p2 } = points[index]!;

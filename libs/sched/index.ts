@@ -1,6 +1,7 @@
 export { bestOrder } from './best-order.ts';
 export { bruteForce } from './brute-force.ts';
 export { eja } from './eja.ts';
+export { exact } from './exact.ts';
 export {
   endOf,
   type FlowShopOptions,
@@ -14,9 +15,19 @@ export {
 export { hull } from './hull.ts';
 export { johnson, johnsonWithDelays } from './johnson.ts';
 export { lowerBound } from './lower-bound.ts';
-export { exact, jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
+export { jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { scheduleTree, type TreeJob } from './schedule-tree.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';
 export { jobAt, transferMs } from './transfer.ts';
-export { type Busy, type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
+export {
+  type BoundBy,
+  type Busy,
+  type Conditions,
+  type Cut,
+  type Job,
+  type Plan,
+  type PowerModel,
+  ScheduleError,
+  type Uplink,
+} from './types.ts';
 export { virtualBlocks } from './virtual-blocks.ts';

@@ -1,5 +1,7 @@
-import { lowerBound } from './lower-bound.ts';
-import type { Cut, Plan, Uplink } from './types.ts';
+import { planEnergyJ } from './energy.ts';
+import { type Bound, boundOf } from './lower-bound.ts';
+import type { Problem } from './problem.ts';
+import type { Plan } from './types.ts';
 
 /**
  * A plan from how many jobs take each cut. Jobs are numbered in the order in which they start. What is long or
@@ -10,22 +12,28 @@ import type { Cut, Plan, Uplink } from './types.ts';
  */
 export function planOf(
   policy: string,
-  problem: { readonly cuts: readonly Cut[]; readonly n: number; readonly uplink: Uplink },
+  problem: Problem,
   chosen: { readonly counts: readonly number[]; readonly jobCuts: () => number[] },
   makespanMs: number,
   proved = false,
 ): Plan {
-  const { cuts, n, uplink } = problem;
-  let bound: number | undefined;
+  let bound: Bound | undefined;
   let jobCuts: number[] | undefined;
   let order: number[] | undefined;
+  const theBound = (): Bound => {
+    bound ??= proved ? { ms: makespanMs, by: 'search' } : boundOf(problem);
+    return bound;
+  };
+  const energyJ = planEnergyJ(problem, chosen.counts, makespanMs);
   return {
     policy,
     makespanMs,
     counts: chosen.counts,
     get lowerBoundMs() {
-      bound ??= proved ? makespanMs : Math.min(makespanMs, lowerBound(cuts, n, uplink));
-      return bound;
+      return Math.min(makespanMs, theBound().ms);
+    },
+    get boundBy() {
+      return theBound().by;
     },
     get optimal() {
       return proved || makespanMs <= this.lowerBoundMs * (1 + 1e-12);
@@ -35,13 +43,14 @@ export function planOf(
       return jobCuts;
     },
     get order() {
-      order ??= Array.from({ length: n }, (_, job) => job);
+      order ??= Array.from({ length: problem.n }, (_, job) => job);
       return order;
     },
+    ...(Number.isNaN(energyJ) ? {} : { energyJ }),
   };
 }
 
 /** The cut of each job where jobs start in the order of `line`, and `counts` of them take each cut. */
-export function expand(line: readonly number[], counts: readonly number[]): number[] {
+export function expand(line: readonly number[], counts: ArrayLike<number>): number[] {
   return line.flatMap((cut) => new Array<number>(counts[cut]!).fill(cut));
 }

@@ -1,161 +1,136 @@
 /**
- * Policies over n identical jobs of one vehicle, each called as `policy(cuts, n, uplink)`. The cuts stand from
+ * Policies over n identical jobs of one vehicle, each called as `policy(cuts, n, conditions)`. The cuts stand from
  * the input to local-only. Plans are judged on all stages that the cuts have times for, round trip included.
+ * Constraints on a job leave each policy fewer cuts; a cap on the whole plan must be met by what it chooses.
  */
-import { exactSequence } from './exact-three-stages.ts';
-import { exactCounts } from './exact-two-stages.ts';
+import { meetsCaps } from './energy.ts';
+import { exact } from './exact.ts';
+import { makespanOfGroups } from './groups.ts';
 import { mixCounts } from './jps-mix.ts';
 import { expand, planOf } from './plan.ts';
-import { checkProblem, jobAt } from './transfer.ts';
+import { type Problem, problemOf } from './problem.ts';
 import { frontier } from './two-stages.ts';
-import { type Cut, type Job, type Plan, ScheduleError, type Uplink } from './types.ts';
+import { type Conditions, type Cut, type Plan, ScheduleError } from './types.ts';
 
-/** Multisets or states that `exact` looks at before it gives up proving: some tens of ms. */
-const NODE_BUDGET = 20_000;
-
-/** n jobs alike through all stages: one passes each, and the longest stage n − 1 more times. */
-function uniformMs(job: Job, n: number, uplink: Uplink): number {
-  if (job.local) return n * job.p1;
-  const { p1, p2, p3 = 0 } = job;
-  return p1 + p2 + p3 + (n - 1) * Math.max(p1, p2, p3) + (uplink.rttMs ?? 0);
-}
-
-function uniform(policy: string, cuts: readonly Cut[], chosen: number, n: number, uplink: Uplink): Plan {
-  const counts = cuts.map((_, index) => (index === chosen ? n : 0));
-  const jobCuts = (): number[] => new Array<number>(n).fill(chosen);
+/** All jobs at one cut; undefined where that does not meet the caps. */
+function uniform(policy: string, problem: Problem, chosen: number): Plan | undefined {
+  const counts = new Array<number>(problem.cuts.length).fill(0);
+  counts[chosen] = problem.n;
+  const makespanMs = makespanOfGroups(problem, [chosen], counts);
+  if (!meetsCaps(problem, counts, makespanMs)) return undefined;
   return planOf(
     policy,
-    { cuts, n, uplink },
-    { counts, jobCuts },
-    uniformMs(jobAt(cuts[chosen]!, uplink), n, uplink),
+    problem,
+    { counts, jobCuts: () => new Array<number>(problem.n).fill(chosen) },
+    makespanMs,
   );
 }
 
+/** The one cut that a policy stands for. @throws ScheduleError where the conditions forbid it. */
+function fixed(policy: string, problem: Problem, chosen: number): Plan {
+  const plan = problem.allowed.includes(chosen) ? uniform(policy, problem, chosen) : undefined;
+  if (plan === undefined)
+    throw new ScheduleError(
+      `policy '${policy}' takes cut '${problem.cuts[chosen]!.id}', which a constraint forbids`,
+    );
+  return plan;
+}
+
+/** Of these cuts the one whose uniform plan is the shortest. @throws ScheduleError where none meets the caps. */
+function shortestUniform(policy: string, problem: Problem, among: readonly number[]): Plan {
+  let best: Plan | undefined;
+  for (const cut of among) {
+    const plan = uniform(policy, problem, cut);
+    if (plan && (best === undefined || plan.makespanMs < best.makespanMs)) best = plan;
+  }
+  if (best === undefined)
+    throw new ScheduleError(`policy '${policy}' finds no single cut that meets the caps on energy and loss`);
+  return best;
+}
+
+/** The allowed cuts of which n jobs meet the caps. @throws ScheduleError where there is none. */
+function capable(policy: string, problem: Problem): readonly number[] {
+  const { allowed, conditions } = problem;
+  if (conditions.maxEnergyJ === undefined && conditions.maxLoss === undefined) return allowed;
+  const left = allowed.filter((cut) => uniform(policy, problem, cut) !== undefined);
+  if (left.length === 0) shortestUniform(policy, problem, allowed);
+  return left;
+}
+
 /** Local only: the vehicle runs the whole network of every frame. */
-export function lo(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
+export function lo(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
+  const problem = problemOf(cuts, n, conditions);
   const local = cuts.findIndex((cut) => cut.local);
   if (local < 0) throw new ScheduleError("policy 'lo' needs a cut that is local-only");
-  return uniform('lo', cuts, local, n, uplink);
+  return fixed('lo', problem, local);
 }
 
 /** Remote only: the vehicle sends the network's input of every frame, the first cut. */
-export function ro(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
-  return uniform('ro', cuts, 0, n, uplink);
+export function ro(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
+  return fixed('ro', problemOf(cuts, n, conditions), 0);
 }
 
 /**
  * Partition only: the cut of least latency for a single frame, taken by every frame.
  * Source: Y. Kang et al., "Neurosurgeon: Collaborative Intelligence Between the Cloud and Mobile Edge" (2017).
  */
-export function po(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
-  const alone = cuts.map((cut) => uniformMs(jobAt(cut, uplink), 1, uplink));
-  return uniform('po', cuts, alone.indexOf(Math.min(...alone)), n, uplink);
+export function po(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
+  const problem = problemOf(cuts, n, conditions);
+  const aloneMs = (cut: number): number => {
+    const { p1, p2, p3 = 0, local } = problem.jobs[cut]!;
+    return local ? p1 : p1 + p2 + p3 + problem.rttMs;
+  };
+  const best = capable('po', problem).reduce((a, b) => (aloneMs(b) < aloneMs(a) ? b : a));
+  return fixed('po', problem, best);
 }
 
 /**
  * Joint partition and scheduling with one uniform cut: of the two cuts beside the crossing of the
  * falling communication time with the rising computation time, the one with the shorter makespan, in
- * Johnson's order (any order, as the jobs are alike). It chooses on two stages, vehicle and uplink.
+ * Johnson's order (any order, as the jobs are alike). It chooses on two stages, vehicle and uplink. O(k).
  *
  * Source: J. Wu, "On Optimal Partitioning and Scheduling of DNNs in Mobile Edge/Cloud Offloading". Its
  * Theorem 3 puts such a cut within 1 + 1/n of the optimum on continuous convex curves; the layers of a
  * real network are neither, and there the best uniform cut was found up to 1.88 times the optimum.
  */
-export function jps(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
-  const points = cuts.map((cut) => jobAt(cut, uplink));
-  const crossing = points.findIndex(({ p1, p2 }) => p1 >= p2);
-  const beside = crossing < 0 ? [cuts.length - 1] : crossing === 0 ? [0] : [crossing - 1, crossing];
-  const plans = beside.map((cut) => uniform('jps', cuts, cut, n, uplink));
-  return plans.reduce((best, plan) => (plan.makespanMs < best.makespanMs ? plan : best));
+export function jps(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
+  const problem = problemOf(cuts, n, conditions);
+  const { jobs } = problem;
+  let before = -1;
+  let after = -1;
+  for (const cut of capable('jps', problem)) {
+    const { p1, p2 } = jobs[cut]!;
+    if (p1 < p2) {
+      if (before < 0 || p2 < jobs[before]!.p2 || (p2 === jobs[before]!.p2 && p1 < jobs[before]!.p1))
+        before = cut;
+    } else if (after < 0 || p1 < jobs[after]!.p1 || (p1 === jobs[after]!.p1 && p2 < jobs[after]!.p2))
+      after = cut;
+  }
+  return shortestUniform(
+    'jps',
+    problem,
+    [before, after].filter((cut) => cut >= 0),
+  );
 }
 
 /**
  * Two cuts mixed: the ends of the hull's edge that crosses p1 = p2, the best count of each, then single moves.
- * It chooses on two stages, vehicle and uplink. Derived for this project; on the kept cuts of AlexNet and
- * VGG-16 it is within a few per cent of the optimum.
+ * It chooses on two stages, vehicle and uplink, among the cuts that meet the caps each for itself. Derived for this
+ * project; on the kept cuts of AlexNet and VGG-16 it is within a few per cent of the optimum.
  */
-export function jpsMix(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
-  const jobs = cuts.map((cut) => jobAt(cut, uplink));
-  const points = frontier(jobs);
-  const found = mixCounts(points, n);
-  return fromCounts('jps-mix', { cuts, n, uplink, jobs }, points, found, false);
-}
-
-/**
- * The optimum over all cuts of all jobs and all orders (one order for all stages), where it could be proved: `optimal`
- * says so. On two stages a search over counts, of any n; with tails or a round trip a search over sequences with one
- * cloud worker. Where the budget ends first: the best plan found, and the problem's bound.
- */
-export function exact(cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  checkProblem(cuts, n, uplink);
-  const jobs = cuts.map((cut) => jobAt(cut, uplink));
-  const rttMs = uplink.rttMs ?? 0;
-  if (rttMs === 0 && jobs.every(({ p3 = 0 }) => p3 === 0)) {
-    const points = frontier(jobs);
-    const { counts, proved } = exactCounts(points, n, NODE_BUDGET);
-    return fromCounts('exact', { cuts, n, uplink, jobs }, points, counts, proved);
-  }
-  const { sequence, makespanMs, proved } = exactSequence(jobs, n, rttMs, NODE_BUDGET);
-  if (!proved) {
-    // A search that was cut short must not lose to a plan that is had for nothing.
-    const points = frontier(jobs);
-    const simple = [
-      fromCounts('exact', { cuts, n, uplink, jobs }, points, mixCounts(points, n), false),
-      ...cuts.map((_, cut) => uniform('exact', cuts, cut, n, uplink)),
-    ].reduce((best, plan) => (plan.makespanMs < best.makespanMs ? plan : best));
-    if (simple.makespanMs < makespanMs) return simple;
-  }
-  const counts = cuts.map((_, index) => sequence.filter((cut) => cut === index).length);
-  return planOf('exact', { cuts, n, uplink }, { counts, jobCuts: () => [...sequence] }, makespanMs, proved);
-}
-
-function fromCounts(
-  policy: string,
-  problem: { cuts: readonly Cut[]; n: number; uplink: Uplink; jobs: readonly Job[] },
-  points: ReturnType<typeof frontier>,
-  found: ArrayLike<number>,
-  proved: boolean,
-): Plan {
-  const { cuts, jobs, uplink } = problem;
+export function jpsMix(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
+  const problem = problemOf(cuts, n, conditions);
+  const among = capable('jps-mix', problem);
+  const points = frontier(problem.jobs, among);
   const counts = new Array<number>(cuts.length).fill(0);
-  points.forEach(({ cut }, index) => {
-    counts[cut] = found[index]!;
+  mixCounts(points, n).forEach((count, index) => {
+    counts[points[index]!.cut] = count;
   });
   const line = points.map(({ cut }) => cut);
-  return planOf(
-    policy,
-    problem,
-    { counts, jobCuts: () => expand(line, counts) },
-    countsMs(line, counts, jobs, uplink),
-    proved,
-  );
-}
-
-/** What the judge says of counts, without a schedule of every job. */
-function countsMs(
-  line: readonly number[],
-  counts: readonly number[],
-  jobs: readonly Job[],
-  uplink: Uplink,
-): number {
-  let c1 = 0;
-  let c2 = 0;
-  let c3 = 0;
-  for (const cut of line) {
-    const { p1, p2, p3 = 0, local } = jobs[cut]!;
-    for (let left = counts[cut]!; left > 0; left--) {
-      c1 += p1;
-      if (local) continue;
-      c2 = Math.max(c1, c2) + p2;
-      c3 = Math.max(c3, c2 + (uplink.rttMs ?? 0)) + p3;
-    }
-  }
-  return Math.max(c1, c3);
+  const makespanMs = makespanOfGroups(problem, line, counts);
+  // Idle power can take a mix above a cap that each of its cuts meets.
+  if (!meetsCaps(problem, counts, makespanMs)) return shortestUniform('jps-mix', problem, among);
+  return planOf('jps-mix', problem, { counts, jobCuts: () => expand(line, counts) }, makespanMs);
 }
 
 /** All policies over identical jobs, by the names of the literature. */

@@ -32,8 +32,12 @@ export interface Cut {
   readonly bytes: number;
   /** Tail time after this cut. */
   readonly p3?: number;
-  /** How the tensor is coded on the wire. */
+  /** How the tensor is coded on the wire: the same place with another codec is another candidate. */
   readonly codec?: string;
+  /** What this codec costs in quality, in the user's own measure; 0 where it is left out. */
+  readonly loss?: number;
+  /** Energy of the head as measured, in joules; where it is left out, the power model's. */
+  readonly headJ?: number;
   /** Local-only: nothing is sent, whatever the size of the network's output. */
   readonly local?: boolean;
 }
@@ -47,12 +51,38 @@ export interface Uplink {
   readonly fixedMs?: number;
 }
 
+/** A vehicle's power in watts: `idleW` all along, the others on top while they work. */
+export interface PowerModel {
+  readonly cpuW: number;
+  readonly radioW: number;
+  readonly idleW: number;
+}
+
+/** A problem's uplink, the state of its stages, and what a plan may cost. */
+export interface Conditions extends Uplink {
+  /** Initial state: when each stage is free. */
+  readonly busy?: Busy;
+  readonly power?: PowerModel;
+  /** Index of the first cut that may send: above 0, frames stay on board. */
+  readonly minCut?: number;
+  /** The most that a job may send. */
+  readonly maxBytes?: number;
+  /** The longest head that a job may have. */
+  readonly maxHeadMs?: number;
+  /** The most energy that all jobs together may take, idle power until the makespan included. */
+  readonly maxEnergyJ?: number;
+  /** The greatest mean loss of the jobs. */
+  readonly maxLoss?: number;
+}
+
 /** How n jobs of one vehicle are cut and ordered, with its certificate. */
 export interface Plan {
   readonly policy: string;
   readonly makespanMs: number;
   /** No plan of the same problem ends earlier. */
   readonly lowerBoundMs: number;
+  /** Which argument the lower bound comes from. */
+  readonly boundBy: BoundBy;
   /** True where this plan is proved to be a shortest one. */
   readonly optimal: boolean;
   /** How many jobs take each of the given cuts. */
@@ -61,7 +91,17 @@ export interface Plan {
   readonly jobCuts: readonly number[];
   /** Indices of jobs, in the order in which they start. */
   readonly order: readonly number[];
+  /** Energy of the vehicle until the makespan, in joules; absent without a power model or measured heads. */
+  readonly energyJ?: number;
 }
+
+/** The stages whose relaxation gave a lower bound; `search` where every plan was accounted for. */
+export type BoundBy =
+  | 'vehicle and uplink'
+  | 'vehicle and cloud'
+  | 'uplink and cloud'
+  | 'all stages'
+  | 'search';
 
 /** The user's input cannot be planned on; the message names the offending item. */
 export class ScheduleError extends Error {

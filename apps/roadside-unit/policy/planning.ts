@@ -99,7 +99,7 @@ export function planVehicles(
         cloud: cloud?.node ?? '',
         streams,
         makespanMs,
-        lowerBoundMs: lowerBound(cuts, vehicle.cameras.length, uplink),
+        lowerBoundMs: Math.min(makespanMs, vehicleAndUplinkBound(cuts, vehicle)),
         segmentMs: [...vehicle.segmentMs],
         uplinkBps: vehicle.uplinkBps,
         jobTimeoutMs: TIMEOUT_FACTOR * makespanMs + TIMEOUT_GRACE_MS,
@@ -132,6 +132,12 @@ function cutTable(
       return { id, p1, bytes: wireBytes(sentBytes, chunkBytes, node), p3, codec };
     })
     .filter((cut, index) => cut.local || index >= Math.max(keepFramesOnBoard ? 1 : 0, cloud?.firstCut ?? 0));
+}
+
+/** Whatever the cloud has of workers, and whoever else they serve: vehicle and uplink alone take as long as this. */
+function vehicleAndUplinkBound(cuts: readonly Cut[], { cameras, uplinkBps }: PlannedVehicle): number {
+  const without = cuts.map((cut) => ({ ...cut, p3: 0 }));
+  return lowerBound(without, cameras.length, { uplinkBps });
 }
 
 function choose(policy: PolicyName, cuts: readonly Cut[], n: number, uplink: Uplink): Plan {

@@ -82,12 +82,15 @@ test('jps takes one of the two cuts beside the crossing of transfer and head, th
     fc.property(keptLine, count, (cuts, n) => {
       const points = cuts.map((cut) => twoStages(cut, BYTE_A_MS.uplinkBps));
       const chosen = jps(cuts, n, BYTE_A_MS).jobCuts[0]!;
-      const after = points.findIndex(({ p1, p2 }) => p1 >= p2);
+      // Of several cuts with the same head the last sends the least.
+      const head = points.find(({ p1, p2 }) => p1 >= p2)?.p1;
+      const after = points.findLastIndex(({ p1 }) => p1 === head);
       const uniform = (cut: number): number => {
         const { p1, p2 } = points[cut]!;
         return Math.max(p1 + n * p2, n * p1 + p2);
       };
-      const beside = [after - 1, after].filter((cut) => cut >= 0);
+      const before = points.findLastIndex(({ p1, p2 }) => p1 < p2);
+      const beside = [before, after].filter((cut) => cut >= 0);
       assert.ok(beside.includes(chosen));
       assert.ok(beside.every((cut) => uniform(chosen) <= uniform(cut)));
     }),

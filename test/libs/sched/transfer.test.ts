@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { jobAt, ScheduleError, transferMs } from '../../../libs/sched/index.ts';
-import { checkProblem } from '../../../libs/sched/transfer.ts';
+import { problemOf } from '../../../libs/sched/problem.ts';
 
 const UPLINK = { uplinkBps: 1e6 };
 
@@ -47,7 +47,7 @@ test('A figure of a cut that is no finite number ≥ 0 is refused with the cut�
         ...{ id: `place-${i}`, p1: 1, bytes: 1, p3: 1 },
         ...(i === place ? { [name]: value } : {}),
       }));
-      assert.throws(() => checkProblem(cuts, 2, UPLINK), {
+      assert.throws(() => problemOf(cuts, 2, UPLINK), {
         name: ScheduleError.name,
         message: `cut 'place-${place}': ${name} must be a finite number ≥ 0, not ${value}`,
       });
@@ -57,12 +57,12 @@ test('A figure of a cut that is no finite number ≥ 0 is refused with the cut�
 
 test('A number of jobs that is not whole or below 1 is refused and named.', () => {
   for (const n of [0, -3, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
-    assert.throws(() => checkProblem([{ id: 'input', p1: 0, bytes: 1 }], n, UPLINK), {
+    assert.throws(() => problemOf([{ id: 'input', p1: 0, bytes: 1 }], n, UPLINK), {
       name: ScheduleError.name,
       message: `the number of jobs must be a whole number ≥ 1, not ${n}`,
     });
 });
 
 test('A problem of zeros is a problem.', () => {
-  checkProblem([{ id: 'input', p1: 0, bytes: 0, p3: 0 }], 1, UPLINK);
+  problemOf([{ id: 'input', p1: 0, bytes: 0, p3: 0 }], 1, UPLINK);
 });
