@@ -15,6 +15,7 @@ export {
 export { hull } from './hull.ts';
 export { johnson, johnsonWithDelays } from './johnson.ts';
 export { lowerBound } from './lower-bound.ts';
+export { type ParetoFront, paretoFront } from './pareto-front.ts';
 export { jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { scheduleTree, type TreeJob } from './schedule-tree.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';

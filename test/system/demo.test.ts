@@ -165,7 +165,10 @@ describe('the demo', { timeout: 300_000 }, () => {
         if (signal === null) {
           assert.equal(code, 2);
           assert.equal(stdout, '');
-          assert.match(stderr, /splitlane: stopped before the end(: nothing was begun|; the log is in .*)\n$/);
+          assert.match(
+            stderr,
+            /splitlane: stopped before the end(: nothing was begun|; the log is in .*)\n$/,
+          );
         } else assert.equal(signal, 'SIGINT');
         assert.deepEqual(processesMentioning(log), []);
         if (existsSync(log) && readdirSync(log).some((name) => name.endsWith('.sqlite'))) readableLogs(log);

@@ -82,7 +82,7 @@ export function planVehicles(
       returnMs: Math.max(0, (cloud?.fixedMs ?? 0) - rttMs / 2),
     },
   );
-  return chosen.map(({ vehicle, cuts, uplink, plan }, index) => {
+  return chosen.map(({ vehicle, cuts, plan }, index) => {
     const schedule = schedules[index]!;
     const makespanMs = endOf(schedule);
     const streams = schedule.map((job): StreamPlan => {
