@@ -59,7 +59,7 @@ export interface FleetTimes {
   /** Which of the cloud's workers; −1 for a job that sends nothing. */
   readonly worker: Int32Array;
   readonly end: Float64Array;
-  /** Rows of the jobs that send, in the order in which their tensors start. */
+  /** Rows of the jobs that send; those of one link in the order in which their tensors start. */
   readonly sent: readonly number[];
 }
 
@@ -71,6 +71,8 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
   const vehicleOf = new Int32Array(total);
   const jobOf = new Int32Array(total);
   const placeOf = new Int32Array(total);
+  const transfer = numbers();
+  const tail = numbers();
   const headStart = numbers();
   const headEnd = numbers();
   const uplinkStart = numbers();
@@ -84,7 +86,7 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
   vehicles.forEach(({ jobs, order, busy: own = busy }, vehicle) => {
     let processorFree = own.vehicleMs ?? 0;
     order.forEach((index, place) => {
-      const { p1, local, releaseMs = 0 } = jobs[index]!;
+      const { p1, p2, p3 = 0, local, releaseMs = 0 } = jobs[index]!;
       vehicleOf[row] = vehicle;
       jobOf[row] = index;
       placeOf[row] = place;
@@ -92,6 +94,8 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
       processorFree = headStart[row]! + p1;
       headEnd[row] = processorFree;
       end[row] = processorFree;
+      transfer[row] = p2;
+      tail[row] = p3;
       if (!local) sent.push(row);
       row++;
     });
@@ -101,27 +105,31 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
     (a: number, b: number): number =>
       times[a]! - times[b]! || placeOf[a]! - placeOf[b]! || vehicleOf[a]! - vehicleOf[b]!;
 
-  const linkFree = new Map<number, number>();
-  const linkOf = vehicles.map(({ link, busy: own = busy }, vehicle) => {
-    const key = link === undefined ? -1 - vehicle : link;
-    linkFree.set(key, Math.max(linkFree.get(key) ?? 0, own.uplinkMs ?? 0));
-    return key;
+  const linkNames = new Map<number, number>();
+  const linkFree: number[] = [];
+  const linkOf = vehicles.map(({ link: name, busy: own = busy }) => {
+    const link = (name === undefined ? undefined : linkNames.get(name)) ?? linkFree.length;
+    if (name !== undefined) linkNames.set(name, link);
+    linkFree[link] = Math.max(linkFree[link] ?? 0, own.uplinkMs ?? 0);
+    return link;
   });
   // Without a shared link each vehicle's jobs come in its plan's order anyway.
-  if (linkFree.size < vehicles.length) sent.sort(byTime(headEnd));
+  if (linkFree.length < vehicles.length) sent.sort(byTime(headEnd));
   for (const at of sent) {
     const link = linkOf[vehicleOf[at]!]!;
-    uplinkStart[at] = Math.max(headEnd[at]!, linkFree.get(link)!);
-    uplinkEnd[at] = uplinkStart[at]! + vehicles[vehicleOf[at]!]!.jobs[jobOf[at]!]!.p2;
-    linkFree.set(link, uplinkEnd[at]!);
+    uplinkStart[at] = Math.max(headEnd[at]!, linkFree[link]!);
+    uplinkEnd[at] = uplinkStart[at]! + transfer[at]!;
+    linkFree[link] = uplinkEnd[at]!;
   }
-  const workerFree = new Float64Array(cloudWorkers).fill(busy.cloudMs ?? 0);
+  // More workers than jobs would never be asked.
+  const workers = Math.min(cloudWorkers, sent.length);
+  const workerFree = new Float64Array(workers).fill(busy.cloudMs ?? 0);
   for (const at of vehicles.length > 1 ? sent.toSorted(byTime(uplinkEnd)) : sent) {
     let worker = 0;
-    for (let other = 1; other < cloudWorkers; other++)
+    for (let other = 1; other < workers; other++)
       if (workerFree[other]! < workerFree[worker]!) worker = other;
     tailStart[at] = Math.max(uplinkEnd[at]! + uplinkDelayMs, workerFree[worker]!);
-    tailEnd[at] = tailStart[at]! + (vehicles[vehicleOf[at]!]!.jobs[jobOf[at]!]!.p3 ?? 0);
+    tailEnd[at] = tailStart[at]! + tail[at]!;
     workerFree[worker] = tailEnd[at]!;
     workerOf[at] = worker;
     end[at] = tailEnd[at]! + returnMs;
@@ -146,12 +154,7 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
  * common start. @throws ScheduleError for a time, an order or a number of workers that is none.
  */
 export function fleetGantt(vehicles: readonly VehicleJobs[], options: FlowShopOptions = {}): JobSchedule[][] {
-  checkOptions(options);
-  for (const { jobs, order, busy } of vehicles) {
-    checkJobs(jobs);
-    checkOrder(order, jobs.length);
-    if (busy) checkTimes('busy', { ...busy });
-  }
+  checkFleet(vehicles, options);
   const times = fleetTimes(vehicles, options);
   let row = 0;
   return vehicles.map(({ order }) =>
@@ -191,9 +194,7 @@ export function makespan(
   order: readonly number[],
   options: FlowShopOptions = {},
 ): number {
-  checkOptions(options);
-  checkJobs(jobs);
-  checkOrder(order, jobs.length);
+  checkFleet([{ jobs, order }], options);
   return makespanOf(jobs, order, options);
 }
 
@@ -205,7 +206,7 @@ export function makespanOf(
 ): number {
   let vehicleFree = busy.vehicleMs ?? 0;
   let uplinkFree = busy.uplinkMs ?? 0;
-  const others = new Float64Array(cloudWorkers - 1).fill(busy.cloudMs ?? 0);
+  const others = new Float64Array(Math.min(cloudWorkers, order.length + 1) - 1).fill(busy.cloudMs ?? 0);
   // The worker that is free first, apart from the others: with one worker nothing is searched.
   let cloudFree = busy.cloudMs ?? 0;
   let last = 0;
@@ -233,14 +234,20 @@ export function makespanOf(
   return last;
 }
 
-function checkOptions({
-  cloudWorkers = 1,
-  uplinkDelayMs = 0,
-  returnMs = 0,
-  busy = {},
-}: FlowShopOptions): void {
+/** @throws ScheduleError for a time, an order, a link or a number of workers that is none. */
+export function checkFleet(
+  vehicles: readonly VehicleJobs[],
+  { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0, busy = {} }: FlowShopOptions,
+): void {
   if (!Number.isSafeInteger(cloudWorkers) || cloudWorkers < 1)
     throw new ScheduleError(`cloudWorkers must be a whole number ≥ 1, not ${cloudWorkers}`);
-  checkTimes('the judge', { uplinkDelayMs, returnMs });
+  checkTimes('delays', { uplinkDelayMs, returnMs });
   checkTimes('busy', { ...busy });
+  vehicles.forEach(({ jobs, order, link, busy: own }, vehicle) => {
+    checkJobs(jobs);
+    checkOrder(order, jobs.length);
+    if (own) checkTimes(`busy of vehicle ${vehicle}`, { ...own });
+    if (link !== undefined && (!Number.isSafeInteger(link) || link < 0))
+      throw new ScheduleError(`vehicle ${vehicle}: link must be a whole number ≥ 0, not ${link}`);
+  });
 }

@@ -1,9 +1,12 @@
 export { bestOrder } from './best-order.ts';
 export { bruteForce } from './brute-force.ts';
 export { eja } from './eja.ts';
+export { type EngineOptions, type RateProfile, simulate } from './engine.ts';
 export { exact } from './exact.ts';
+export type { Channel, FleetPlan, FleetVehicle, FleetVehiclePlan } from './fleet.ts';
 export {
   endOf,
+  type FleetTimes,
   type FlowShopOptions,
   fleetGantt,
   gantt,
@@ -16,6 +19,7 @@ export { hull } from './hull.ts';
 export { johnson, johnsonWithDelays } from './johnson.ts';
 export { lowerBound } from './lower-bound.ts';
 export { type ParetoFront, paretoFront } from './pareto-front.ts';
+export { fairShare, planFleet, uncoordinated } from './plan-fleet.ts';
 export { jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { scheduleTree, type TreeJob } from './schedule-tree.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { endOf, fleetGantt, gantt, type Job, makespan } from '../../../libs/sched/index.ts';
+import {
+  endOf,
+  type FlowShopOptions,
+  fleetGantt,
+  gantt,
+  type Job,
+  makespan,
+  type VehicleJobs,
+} from '../../../libs/sched/index.ts';
 import { longestPath } from './brute-force.ts';
 import { eighths, twoStageJobs } from './problems.ts';
 
@@ -42,64 +50,61 @@ test('Fixed delays behind the uplink and behind the tail are added to every path
   );
 });
 
-interface Sent {
+interface Waiting {
   readonly vehicle: number;
   readonly place: number;
-  readonly arrivesAt: number;
-  readonly p3: number;
+  readonly job: Job;
 }
 
-/** Goes through time tick by tick: whole, positive times only. Returns the end of each job. */
-function tickByTick(
-  vehicles: readonly (readonly Job[])[],
-  cloudWorkers: number,
-  uplinkDelay: number,
-  back: number,
-): number[][] {
-  const ends = vehicles.map((jobs) => jobs.map(() => -1));
-  const nodes = vehicles.map(() => ({
-    nextHead: 0,
-    headDone: 0,
-    queue: [] as number[],
-    linkDone: 0,
-    sending: -1,
-  }));
-  const onTheWay: Sent[] = [];
-  const workers = Array.from({ length: cloudWorkers }, () => 0);
+/**
+ * Goes through time tick by tick: whole times only, and stages of at least one tick. Returns the end of each job, in
+ * the order of its vehicle's plan.
+ */
+function tickByTick(fleet: readonly VehicleJobs[], options: FlowShopOptions): number[][] {
+  const { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0, busy = {} } = options;
+  const ends = fleet.map(({ order }) => order.map(() => -1));
+  const processors = fleet.map(({ busy: own = busy }) => ({ freeAt: own.vehicleMs ?? 0, next: 0 }));
+  const links = new Map<unknown, { freeAt: number; queue: Waiting[]; sending?: Waiting | undefined }>();
+  const keyOf = (vehicle: number): unknown => fleet[vehicle]!.link ?? `own link of ${vehicle}`;
+  fleet.forEach(({ busy: own = busy }, vehicle) => {
+    const known = links.get(keyOf(vehicle));
+    links.set(keyOf(vehicle), { freeAt: Math.max(known?.freeAt ?? 0, own.uplinkMs ?? 0), queue: [] });
+  });
+  const workers = Array.from({ length: cloudWorkers }, () => busy.cloudMs ?? 0);
+  const underWay: (Waiting & { readonly arrivesAt: number })[] = [];
+  const inCloud: Waiting[] = [];
+  const byPlace = (a: Waiting, b: Waiting): number => a.place - b.place || a.vehicle - b.vehicle;
   for (let now = 0; ends.some((row) => row.includes(-1)); now++) {
     assert.ok(now < 10_000);
-    vehicles.forEach((jobs, vehicle) => {
-      const node = nodes[vehicle]!;
-      if (node.headDone <= now && node.nextHead > 0 && !node.queue.includes(node.nextHead - 1)) {
-        const done = jobs[node.nextHead - 1]!;
-        if (done.local) ends[vehicle]![node.nextHead - 1] = node.headDone;
-        node.queue.push(node.nextHead - 1);
+    const ready: Waiting[] = [];
+    processors.forEach((processor, vehicle) => {
+      const { jobs, order } = fleet[vehicle]!;
+      const place = processor.next - 1;
+      if (place >= 0 && processor.freeAt === now) {
+        const job = jobs[order[place]!]!;
+        if (job.local) ends[vehicle]![place] = now;
+        else ready.push({ vehicle, place, job });
       }
-      if (node.headDone <= now && node.nextHead < jobs.length) {
-        node.headDone = now + jobs[node.nextHead]!.p1;
-        node.nextHead++;
-      }
-      if (node.sending >= 0 && node.linkDone === now) {
-        const p3 = jobs[node.sending]!.p3 ?? 0;
-        onTheWay.push({ vehicle, place: node.sending, arrivesAt: now + uplinkDelay, p3 });
-      }
-      if (node.linkDone <= now) {
-        const next = node.queue.find((job) => job > node.sending && !jobs[job]!.local);
-        if (next !== undefined) {
-          node.sending = next;
-          node.linkDone = now + jobs[next]!.p2;
-        }
-      }
+      const next = jobs[order[processor.next]!];
+      if (!next || processor.freeAt > now || (next.releaseMs ?? 0) > now) return;
+      processor.freeAt = now + next.p1;
+      processor.next++;
     });
-    const waiting = onTheWay
-      .filter((job) => job.arrivesAt <= now && ends[job.vehicle]![job.place] === -1)
-      .sort((a, b) => a.arrivesAt - b.arrivesAt || a.place - b.place || a.vehicle - b.vehicle);
-    for (const job of waiting) {
-      const idle = workers.findIndex((busyUntil) => busyUntil <= now);
-      if (idle < 0) break;
-      workers[idle] = now + job.p3;
-      ends[job.vehicle]![job.place] = now + job.p3 + back;
+    for (const tensor of ready.sort(byPlace)) links.get(keyOf(tensor.vehicle))!.queue.push(tensor);
+    for (const link of links.values()) {
+      if (link.freeAt > now) continue;
+      if (link.sending) underWay.push({ ...link.sending, arrivesAt: now + uplinkDelayMs });
+      link.sending = link.queue.shift();
+      if (link.sending) link.freeAt = now + link.sending.job.p2;
     }
+    inCloud.push(...underWay.filter(({ arrivesAt }) => arrivesAt === now).sort(byPlace));
+    workers.forEach((freeAt, worker) => {
+      if (freeAt > now) return;
+      const tensor = inCloud.shift();
+      if (!tensor) return;
+      workers[worker] = now + tensor.job.p3!;
+      ends[tensor.vehicle]![tensor.place] = now + tensor.job.p3! + returnMs;
+    });
   }
   return ends;
 }
@@ -125,15 +130,124 @@ test('A fleet that shares several cloud workers ends job by job as a simulation 
       fc.nat(4),
       (vehicles, cloudWorkers, uplinkDelayMs, returnMs) => {
         const fleet = vehicles.map((jobs) => ({ jobs, order: jobs.map((_, index) => index) }));
-        const schedules = fleetGantt(fleet, { cloudWorkers, uplinkDelayMs, returnMs });
-        assert.deepEqual(
-          schedules.map((schedule) => schedule.map((job) => job.endMs)),
-          tickByTick(vehicles, cloudWorkers, uplinkDelayMs, returnMs),
-        );
+        const options = { cloudWorkers, uplinkDelayMs, returnMs };
+        assert.deepEqual(endsOf(fleet, options), tickByTick(fleet, options));
       },
     ),
     { numRuns: 300 },
   );
+});
+
+test('Stages that are still busy, jobs that are released late and shared links end as tick by tick, too.', () => {
+  const wait = fc.nat(20);
+  const stages = fc.record({ vehicleMs: wait, uplinkMs: wait }, { requiredKeys: [] });
+  const perVehicle = fc.record({
+    releases: fc.array(wait, { minLength: 5, maxLength: 5 }),
+    keys: fc.array(fc.nat(99), { minLength: 5, maxLength: 5 }),
+    extra: fc.record({ link: fc.nat(1), busy: stages }, { requiredKeys: [] }),
+  });
+  const options = fc.record(
+    {
+      cloudWorkers: fc.integer({ min: 1, max: 3 }),
+      uplinkDelayMs: fc.nat(4),
+      returnMs: fc.nat(4),
+      busy: fc.record({ vehicleMs: wait, uplinkMs: wait, cloudMs: wait }, { requiredKeys: [] }),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(
+      fleetJobs,
+      fc.array(perVehicle, { minLength: 4, maxLength: 4 }),
+      options,
+      (vehicles, more, given) => {
+        const fleet = vehicles.map((jobs, vehicle): VehicleJobs => {
+          const { releases, keys, extra } = more[vehicle]!;
+          // A job without a release time is one that is there from the start.
+          const released = jobs.map((job, index) =>
+            releases[index]! < 5 ? job : { ...job, releaseMs: releases[index]! },
+          );
+          return { jobs: released, order: shuffled(jobs.length, keys), ...extra };
+        });
+        assert.deepEqual(endsOf(fleet, given), tickByTick(fleet, given));
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test('A vehicle’s busy stages are the stages of a job before its own.', () => {
+  fc.assert(
+    fc.property(threeStageJobs, eighths(50), eighths(50), eighths(50), (jobs, vehicle, uplink, cloud) => {
+      const busy = { vehicleMs: vehicle, uplinkMs: vehicle + uplink, cloudMs: vehicle + uplink + cloud };
+      const first = { p1: vehicle, p2: uplink, p3: cloud };
+      const order = jobs.map((_, index) => index);
+      const stage = (key: 'p1' | 'p2' | 'p3'): number[] => [first, ...jobs].map((job) => job[key]);
+      assert.equal(makespan(jobs, order, { busy }), longestPath([stage('p1'), stage('p2'), stage('p3')]));
+    }),
+  );
+});
+
+test('The makespan is the end of the schedule to the last bit, whatever the options.', () => {
+  const anyTime = fc.oneof(time, fc.constantFrom(0.1, 0.2, 0.3), fc.double({ min: 0, max: 50, noNaN: true }));
+  const jobs = fc.array(
+    fc.record(
+      { p1: anyTime, p2: anyTime, p3: anyTime, local: fc.boolean(), releaseMs: anyTime },
+      { requiredKeys: ['p1', 'p2'] },
+    ),
+    { maxLength: 9 },
+  );
+  const options = fc.record(
+    {
+      cloudWorkers: fc.integer({ min: 1, max: 4 }),
+      uplinkDelayMs: anyTime,
+      returnMs: anyTime,
+      busy: fc.record({ vehicleMs: anyTime, uplinkMs: anyTime, cloudMs: anyTime }, { requiredKeys: [] }),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(jobs, fc.infiniteStream(fc.nat(99)), options, (row, keys, given) => {
+      const order = shuffled(row.length, keys);
+      assert.equal(makespan(row, order, given), endOf(gantt(row, order, given)));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('What is no order, no time and no number of workers is refused by name.', () => {
+  const jobs: Job[] = [
+    { p1: 1, p2: 1 },
+    { p1: 2, p2: 2 },
+  ];
+  const refused = (
+    message: RegExp,
+    order: readonly number[],
+    options: FlowShopOptions = {},
+    row: readonly Job[] = jobs,
+  ): void => {
+    for (const judge of [makespan, gantt])
+      assert.throws(() => judge(row, order, options), { name: 'ScheduleError', message });
+  };
+  refused(/^order: job 1 is in it twice$/, [1, 0, 1]);
+  refused(/^order: there is no job 2 among 2$/, [0, 2]);
+  refused(/^order: there is no job -1 /, [-1]);
+  refused(/^order: there is no job 0\.5 /, [0.5]);
+  refused(/^order: there is no job NaN /, [Number.NaN]);
+  refused(/^cloudWorkers .*not 0$/, [0, 1], { cloudWorkers: 0 });
+  refused(/^cloudWorkers .*not 1\.5$/, [0, 1], { cloudWorkers: 1.5 });
+  refused(/^cloudWorkers .*not Infinity$/, [0, 1], { cloudWorkers: Number.POSITIVE_INFINITY });
+  refused(/uplinkDelayMs .*not -1$/, [0, 1], { uplinkDelayMs: -1 });
+  refused(/returnMs .*not NaN$/, [0, 1], { returnMs: Number.NaN });
+  for (const stage of ['vehicleMs', 'uplinkMs', 'cloudMs'])
+    refused(new RegExp(`^busy: ${stage} .*not NaN$`), [0, 1], { busy: { [stage]: Number.NaN } });
+  refused(/^job 1: releaseMs .*not -1$/, [0, 1], {}, [jobs[0]!, { ...jobs[1]!, releaseMs: -1 }]);
+  // Also where the job is not in the order.
+  refused(/^job 1: p3 .*not NaN$/, [0], {}, [jobs[0]!, { ...jobs[1]!, p3: Number.NaN }]);
+  assert.throws(() => fleetGantt([{ jobs, order: [0], busy: { uplinkMs: -2 } }]), {
+    name: 'ScheduleError',
+    message: /^busy of vehicle 0: uplinkMs .*not -2$/,
+  });
 });
 
 test('A schedule is feasible: nothing overlaps on the processor, on the uplink or on a cloud worker.', () => {
@@ -209,9 +323,9 @@ test('A local job takes its vehicle’s processor only, and leaves uplink and cl
 test('Cloud workers serve tensors of several vehicles in order of arrival.', () => {
   const slow = { jobs: [{ p1: 5, p2: 1, p3: 10 }], order: [0] };
   const fast = { jobs: [{ p1: 1, p2: 1, p3: 10 }], order: [0] };
-  const ends = (cloudWorkers: number): number[] => fleetGantt([slow, fast], { cloudWorkers }).map(endOf);
-  assert.deepEqual(ends(1), [22, 12]);
-  assert.equal(ends(2)[0], 16);
+  const last = (cloudWorkers: number): number[] => fleetGantt([slow, fast], { cloudWorkers }).map(endOf);
+  assert.deepEqual(last(1), [22, 12]);
+  assert.equal(last(2)[0], 16);
 });
 
 test('An empty schedule ends at 0.', () => {
@@ -219,6 +333,10 @@ test('An empty schedule ends at 0.', () => {
   assert.equal(endOf([]), 0);
   assert.equal(makespan([], []), 0);
 });
+
+function endsOf(fleet: readonly VehicleJobs[], options: FlowShopOptions): number[][] {
+  return fleetGantt(fleet, options).map((schedule) => schedule.map((job) => job.endMs));
+}
 
 function disjoint(row: readonly { startMs: number; endMs: number }[]): void {
   for (const [i, next] of row.slice(1).entries()) assert.ok(row[i]!.endMs <= next.startMs);
