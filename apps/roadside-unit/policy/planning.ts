@@ -65,13 +65,16 @@ export function planVehicles(
   keepFramesOnBoard: boolean,
   epoch: number,
 ): { readonly vehicle: string; readonly plan: VehiclePlan }[] {
+  // Where vehicles outnumber the threads each has a part of one, and its tails take the longer.
+  const crowd = Math.max(1, vehicles.length / (cloud?.workers ?? 1));
   const chosen = vehicles.map((vehicle) => {
-    const inputAs: Codec = policy === 'ro-jpeg' ? 'jpeg' : 'float32';
-    const cuts = cutTable(vehicle, cloud, keepFramesOnBoard, inputAs);
+    const candidates = candidatesOf(vehicle, cloud, keepFramesOnBoard);
+    const cuts = candidates.filter((cut) => cut.local || knows(policy, cut));
     const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
-    const plan = choose(cloud ? policy : 'lo', cuts, vehicle.cameras.length, uplink);
+    const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
+    const plan = choose(cloud ? policy : 'lo', crowded, vehicle.cameras.length, uplink);
     const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
-    return { vehicle, cuts, uplink, plan, jobs };
+    return { vehicle, candidates, cuts, plan, jobs };
   });
   const rttMs = Math.max(0, ...vehicles.map((vehicle) => vehicle.rttMs));
   const schedules = fleetGantt(
@@ -82,13 +85,12 @@ export function planVehicles(
       returnMs: Math.max(0, (cloud?.fixedMs ?? 0) - rttMs / 2),
     },
   );
-  return chosen.map(({ vehicle, cuts, plan }, index) => {
+  return chosen.map(({ vehicle, candidates, cuts, plan }, index) => {
     const schedule = schedules[index]!;
     const makespanMs = endOf(schedule);
     const streams = schedule.map((job): StreamPlan => {
       const cut = cuts[plan.jobCuts[job.job]!]!;
       const number = vehicle.cuts.findIndex(({ id }) => id === cut.id);
-      // Only cut 0 can be a JPEG: where frames stay on board, what is sent is a tensor under any policy.
       return streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
     });
     return {
@@ -99,7 +101,7 @@ export function planVehicles(
         cloud: cloud?.node ?? '',
         streams,
         makespanMs,
-        lowerBoundMs: Math.min(makespanMs, vehicleAndUplinkBound(cuts, vehicle)),
+        lowerBoundMs: Math.min(makespanMs, vehicleAndUplinkBound(candidates, vehicle)),
         segmentMs: [...vehicle.segmentMs],
         uplinkBps: vehicle.uplinkBps,
         jobTimeoutMs: TIMEOUT_FACTOR * makespanMs + TIMEOUT_GRACE_MS,
@@ -109,29 +111,38 @@ export function planVehicles(
 }
 
 /**
- * The cuts of one problem: from the first that may be sent to local-only. Where the input goes as a JPEG,
- * cut 0 is the camera's own compressed frame: a problem of its own, with a bound of its own.
+ * All ways to send a frame of this vehicle, from the first that may be sent to local-only: the float32 tensor of each
+ * cut, and at cut 0 the camera's own compressed frame as well. They are one problem with one bound, whatever a policy
+ * knows of.
  */
-function cutTable(
-  vehicle: PlannedVehicle,
+function candidatesOf(
+  { cuts, segmentMs, node, uplinkBps, jpegBytes }: PlannedVehicle,
   cloud: PlannedCloud | undefined,
   keepFramesOnBoard: boolean,
-  inputAs: Codec,
 ): CodedCut[] {
-  const { cuts, segmentMs, node, uplinkBps, jpegBytes } = vehicle;
-  const last = cuts.length - 1;
   const chunkBytes = chunkBytesFor(uplinkBps);
+  const last = cuts.length - 1;
+  const firstSent = Math.max(keepFramesOnBoard ? 1 : 0, cloud?.firstCut ?? 0);
   let p1 = 0;
-  return cuts
-    .map(({ id, bytes }, index): CodedCut => {
-      if (index > 0) p1 += segmentMs[index - 1]!;
-      if (index === last) return { id, p1, bytes: 0, p3: 0, local: true, codec: 'float32' };
-      const codec = index === 0 ? inputAs : 'float32';
-      const sentBytes = codec === 'jpeg' ? Math.max(1, jpegBytes) : bytes;
-      const p3 = cloud?.tailMs(index, codec) ?? 0;
-      return { id, p1, bytes: wireBytes(sentBytes, chunkBytes, node), p3, codec };
-    })
-    .filter((cut, index) => cut.local || index >= Math.max(keepFramesOnBoard ? 1 : 0, cloud?.firstCut ?? 0));
+  return cuts.flatMap(({ id, bytes }, index): CodedCut[] => {
+    if (index > 0) p1 += segmentMs[index - 1]!;
+    if (index === last) return [{ id, p1, bytes: 0, p3: 0, local: true, codec: 'float32' }];
+    if (index < firstSent) return [];
+    const sentAs = (codec: Codec, sentBytes: number): CodedCut => ({
+      id,
+      p1,
+      bytes: wireBytes(sentBytes, chunkBytes, node),
+      p3: cloud?.tailMs(index, codec) ?? 0,
+      codec,
+    });
+    const tensor = sentAs('float32', bytes);
+    return index === 0 ? [tensor, sentAs('jpeg', Math.max(1, jpegBytes))] : [tensor];
+  });
+}
+
+/** The literature's policies know of tensors only; forwarding JPEGs is a policy too, and `exact` takes what is best. */
+function knows(policy: PolicyName, { codec }: CodedCut): boolean {
+  return policy === 'exact' || policy === 'ro-jpeg' || codec !== 'jpeg';
 }
 
 /** Whatever the cloud has of workers, and whoever else they serve: vehicle and uplink alone take as long as this. */
@@ -140,8 +151,15 @@ function vehicleAndUplinkBound(cuts: readonly Cut[], { cameras, uplinkBps }: Pla
   return lowerBound(without, cameras.length, { uplinkBps });
 }
 
-function choose(policy: PolicyName, cuts: readonly Cut[], n: number, uplink: Uplink): Plan {
-  return POLICIES[policy === 'ro-jpeg' ? 'ro' : policy](cuts, n, uplink);
+function choose(policy: PolicyName, cuts: readonly CodedCut[], n: number, uplink: Uplink): Plan {
+  if (policy !== 'ro-jpeg') return POLICIES[policy](cuts, n, uplink);
+  // Only cut 0 can be a JPEG: where frames stay on board, the first tensor is sent.
+  const first = Math.max(
+    0,
+    cuts.findIndex(({ codec }) => codec === 'jpeg'),
+  );
+  const plan = POLICIES.ro(cuts.slice(first), n, uplink);
+  return { ...plan, jobCuts: plan.jobCuts.map((index) => index + first), order: plan.order };
 }
 
 function streamPlan(camera: string, cut: number, codec: Codec, job: JobSchedule): StreamPlan {

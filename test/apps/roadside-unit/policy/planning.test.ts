@@ -96,13 +96,36 @@ describe('What a policy predicts', () => {
     near(first!.streams[0]!.uplinkEndMs, second!.streams[0]!.uplinkEndMs);
   });
 
-  test('All policies on float32 have one bound, ro-jpeg has a bound of its own.', () => {
-    const [lo, ro, jps, jpeg] = (['lo', 'ro', 'jps', 'ro-jpeg'] as const).map(
-      (policy) => planOne(policy).lowerBoundMs,
+  test('All policies have one bound, that of all ways to send a frame, JPEG among them.', () => {
+    const bounds = PolicyName.options.map((policy) => planOne(policy).lowerBoundMs);
+    assert.deepEqual(new Set(bounds).size, 1);
+    assert.ok(bounds[0]! <= planOne('ro-jpeg').makespanMs);
+    const onBoard = PolicyName.options.map(
+      (policy) => planOne(policy, vehicle(), cloud(), true).lowerBoundMs,
     );
-    assert.equal(lo, ro);
-    assert.equal(lo, jps);
-    assert.ok(jpeg! < lo! / 2, `${jpeg} and ${lo}`);
+    assert.deepEqual(new Set(onBoard).size, 1);
+    assert.ok(onBoard[0]! > 2 * bounds[0]!, `${onBoard[0]} and ${bounds[0]}`);
+  });
+
+  test('exact sends the JPEG where that is the shortest way, mixes it with heads, and is never longer than a policy.', () => {
+    const plan = planOne('exact');
+    assert.ok(plan.streams.some(({ cut, codec }) => cut === 0 && codec === 'jpeg'));
+    for (const policy of PolicyName.options) {
+      assert.ok(plan.makespanMs <= planOne(policy).makespanMs + 1e-9, policy);
+      if (policy !== 'ro-jpeg' && policy !== 'exact')
+        assert.ok(planOne(policy).streams.every(({ codec }) => codec === 'float32'));
+    }
+    const slow = planOne('exact', vehicle({ uplinkBps: 0.5e6 }));
+    assert.ok(slow.streams.some(({ cut }) => cut > 0));
+  });
+
+  test('Where eight vehicles share one thread exact leaves it less to do than where each has its own.', () => {
+    const eight = Array.from({ length: 8 }, (_, index) => vehicle({ node: `vehicle-${index}` }));
+    const toCloud = (workers: number): number =>
+      planVehicles('exact', eight, cloud({ workers, tailMs: (cut) => 60 - 10 * cut }), false, 1)
+        .flatMap(({ plan }) => plan.streams)
+        .reduce((sum, { tailStartMs, tailEndMs }) => sum + tailEndMs - tailStartMs, 0);
+    assert.ok(toCloud(1) < toCloud(8), `${toCloud(1)} and ${toCloud(8)} ms of tails`);
   });
 
   test('A job is given up when three times its plan and a second have passed.', () => {
