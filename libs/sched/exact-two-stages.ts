@@ -80,10 +80,15 @@ export function exactCounts(
     const cost = (p1: number, p2: number): number => weight * p1 + (1 - weight) * p2;
     const edge = cost(a.p1, a.p2);
     const baseMs = cost(base1, base2) + m * edge;
-    const off = points
-      .map(({ p1, p2 }, index) => ({ index, p1, p2, reduced: Math.max(0, cost(p1, p2) - edge) }))
-      .filter(({ index }) => index !== left && index !== right)
-      .sort((x, y) => x.reduced - y.reduced);
+    // What alone takes more than the gap is in no shorter plan.
+    const off: { index: number; p1: number; p2: number; reduced: number }[] = [];
+    for (let index = 0; index < points.length; index++) {
+      if (index === left || index === right) continue;
+      const { p1, p2 } = points[index]!;
+      const reduced = Math.max(0, cost(p1, p2) - edge);
+      if (baseMs + reduced < bestMs) off.push({ index, p1, p2, reduced });
+    }
+    off.sort((x, y) => x.reduced - y.reduced);
 
     // Depth first over multisets of `off`, without recursion: a multiset may be as deep as the budget.
     const chosen: number[] = [];

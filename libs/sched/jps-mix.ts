@@ -29,21 +29,31 @@ export function mixCounts(points: readonly Point[], n: number): Float64Array {
   return improve(points, counts);
 }
 
-/** Moves one job at a time, the best move first, until none helps. */
+/** Moves one job at a time, the best move first, until none helps. O(1) for each of at most k² moves that are tried. */
 function improve(points: readonly Point[], counts: Float64Array): Float64Array {
   let bestMs = makespanOfCounts(points, counts);
   for (let moves = 0; moves < MOST_MOVES; moves++) {
-    let from = -1;
-    let to = -1;
+    const used: number[] = [];
+    let sum1 = 0;
+    let sum2 = 0;
     for (let i = 0; i < points.length; i++) {
       if (counts[i] === 0) continue;
+      used.push(i);
+      sum1 += counts[i]! * points[i]!.p1;
+      sum2 += counts[i]! * points[i]!.p2;
+    }
+    let from = -1;
+    let to = -1;
+    for (const i of used) {
+      // The first and the last of what stays when one job leaves i.
+      const stays = used.filter((other) => other !== i || counts[i]! > 1);
       for (let j = 0; j < points.length; j++) {
         if (i === j) continue;
-        counts[i]!--;
-        counts[j]!++;
-        const ms = makespanOfCounts(points, counts);
-        counts[i]!++;
-        counts[j]!--;
+        const first = Math.min(j, stays[0] ?? j);
+        const last = Math.max(j, stays.at(-1) ?? j);
+        const heads = sum1 + points[j]!.p1 - points[i]!.p1;
+        const transfers = sum2 + points[j]!.p2 - points[i]!.p2;
+        const ms = Math.max(points[first]!.p1 + transfers, heads + points[last]!.p2);
         if (ms >= bestMs * (1 - 1e-12)) continue;
         bestMs = ms;
         from = i;
