@@ -21,7 +21,7 @@ export const RoadsideUnitConfig = z.strictObject({
   vehicles: z.number().int().min(1).max(1000),
   /** Policies in turn, each for so many rounds, the first ones of which are not measured. */
   campaign: z.strictObject({
-    policies: z.array(PolicyName).min(1),
+    policies: z.array(PolicyName).min(1).default(['exact']),
     warmUpRounds: z.number().int().min(1),
     rounds: z.number().int().min(1),
     /** Begin again with the first policy after the last. */

@@ -1,3 +1,4 @@
+import { frontier } from './two-stages.ts';
 import type { Job } from './types.ts';
 
 /**
@@ -5,13 +6,8 @@ import type { Job } from './types.ts';
  * can do no better on average than a point of this line. Andrew's monotone chain, O(k log k).
  */
 export function hull(points: readonly Job[]): number[] {
-  const byHead = points
-    .map((_, index) => index)
-    .sort((a, b) => points[a]!.p1 - points[b]!.p1 || points[a]!.p2 - points[b]!.p2);
   const line: number[] = [];
-  for (const index of byHead) {
-    const point = points[index]!;
-    if (line.length > 0 && point.p2 >= points[line.at(-1)!]!.p2) continue;
+  for (const point of frontier(points, [...points.keys()])) {
     while (line.length >= 2) {
       const a = points[line.at(-2)!]!;
       const b = points[line.at(-1)!]!;
@@ -19,7 +15,7 @@ export function hull(points: readonly Job[]): number[] {
       if (turn > 0) break;
       line.pop();
     }
-    line.push(index);
+    line.push(point.cut);
   }
   return line;
 }
