@@ -1,5 +1,5 @@
 /** What a roadside unit must be told. */
-import { Name } from '@splitlane/proto';
+import { Codec, Name } from '@splitlane/proto';
 import { z } from 'zod';
 
 /** How the cameras' frames are shared between vehicle and cloud; named as in the literature. */
@@ -17,6 +17,8 @@ export const RoadsideUnitConfig = z.strictObject({
     .optional(),
   /** Frames stay on the vehicles: cut 0 is forbidden. */
   keepFramesOnBoard: z.boolean(),
+  /** The codecs that policies choose among: a JPEG only at cut 0, as the camera made it. */
+  codecs: z.array(Codec).min(1).default(['float32']),
   /** Rounds begin when so many vehicles and a cloud worker are there. */
   vehicles: z.number().int().min(1).max(1000),
   /** Policies in turn, each for so many rounds, the first ones of which are not measured. */

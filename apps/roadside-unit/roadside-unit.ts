@@ -37,7 +37,7 @@ export class RoadsideUnit {
 
   /** Opens the log and the broker; returns the port that it listens on, once nodes can say hello. */
   async start(softwareVersion: string): Promise<number> {
-    const { node, listen, modelHash, keepFramesOnBoard, vehicles, campaign } = this.#config;
+    const { node, listen, modelHash, keepFramesOnBoard, codecs, vehicles, campaign } = this.#config;
     await this.#log.start({
       role: 'roadside-unit',
       softwareVersion,
@@ -45,7 +45,7 @@ export class RoadsideUnit {
       modelHash: modelHash ?? null,
     });
     const port = await this.#broker.start(listen.host, listen.port);
-    const initial = initialState({ modelHash, keepFramesOnBoard, vehicles, campaign });
+    const initial = initialState({ modelHash, keepFramesOnBoard, codecs, vehicles, campaign });
     this.#steps = new StepRunner(initial, step, {
       recorder: this.#log,
       clock: this.#clock,

@@ -123,6 +123,7 @@ function roadsideUnitConfig(options: DemoOptions, model: PreparedModel): Roadsid
     listen: { host: HOST, port: 0 },
     modelHash: model.hash,
     keepFramesOnBoard: options.keepFramesOnBoard,
+    codecs: ['float32'],
     vehicles: options.vehicles,
     campaign: {
       policies: [...options.policies],

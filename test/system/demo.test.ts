@@ -22,8 +22,10 @@ interface DemoJson {
     readonly predictedMs: number;
     readonly lowerBoundMs: number;
     readonly uplinkShare: number;
+    readonly energyPerFrameJ: number;
     readonly cuts: readonly string[];
   }[];
+  readonly power: { readonly cpuW: number; readonly radioW: number; readonly idleW: number };
   readonly jobs: number;
   readonly identical: number;
   readonly local: number;
@@ -76,6 +78,18 @@ describe('the demo', { timeout: 300_000 }, () => {
       assert.ok(makespanMs > 0);
       assert.ok(uplinkShare >= 0 && uplinkShare <= 1);
     }
+    const { cpuW, radioW, idleW } = told.power;
+    assert.deepEqual({ cpuW, radioW, idleW }, { cpuW: 3.7, radioW: 1.3, idleW: 2.7 });
+    for (const { name, makespanMs, energyPerFrameJ } of told.policies) {
+      const secondsPerFrame = makespanMs / 4 / 1000;
+      // Nothing takes less than waiting, nor more than the whole round with both stages at work.
+      assert.ok(energyPerFrameJ >= 0.999 * idleW * secondsPerFrame && energyPerFrameJ > 0, name);
+      assert.ok(energyPerFrameJ <= 1.001 * (cpuW + radioW + idleW) * secondsPerFrame, name);
+      if (name !== 'lo') continue;
+      // Heads fill lo's makespan, and none is shorter than the whole model's emulated 80 ms.
+      assert.ok(energyPerFrameJ >= 0.999 * (cpuW + idleW) * 0.08, `${energyPerFrameJ} J`);
+      assert.ok(energyPerFrameJ <= 1.001 * (cpuW + idleW) * secondsPerFrame, `${energyPerFrameJ} J`);
+    }
     assert.ok(Number.isFinite(told.eventLoopP99Ms));
     assert.equal(told.log, folder('all'));
     assert.equal(readableLogs(told.log), 4);
@@ -96,6 +110,20 @@ describe('the demo', { timeout: 300_000 }, () => {
     assert.equal(code, 0, stderr);
     assert.deepEqual(times(), first);
     assert.doesNotMatch(stderr, /preparing the model/);
+  });
+
+  it('prints the energy per frame, and the power model that it stands on', async () => {
+    const small = ['--policy', 'lo', '--vehicles', '1', '--cameras', '1', '--rounds', '1'];
+    const words = [...fast, ...small, '--power', '0,0.5,0', '--log', folder('energy')];
+    const { code, stdout, stderr } = await splitlane(words, home.path);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /energy per/);
+    // Without power for the processor and for being on, and with nothing sent, there is no energy.
+    assert.match(stdout, /^│ lo .* 0\.000 │$/m);
+    assert.match(
+      stdout,
+      /^energy by a model, not measured: 0 W all along, 0 W more to compute, 0\.5 W more/m,
+    );
   });
 
   it('deals the pictures of a folder to the cameras, and skips, counts and names the broken ones', async () => {

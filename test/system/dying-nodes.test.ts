@@ -164,6 +164,7 @@ test('Nodes whose parent is killed end by themselves, and close their logs.', {
       node: 'roadside-unit',
       listen: { host: HOST, port: 0 },
       keepFramesOnBoard: false,
+      codecs: ['float32'],
       vehicles: 1,
       campaign: { policies: ['ro'], warmUpRounds: 1, rounds: 1000, repeat: false },
       log: nodes.log,

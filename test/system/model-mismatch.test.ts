@@ -29,6 +29,7 @@ async function roadsideUnit(node: string, modelHash: string | undefined): Promis
     listen: { host: HOST, port: 0 },
     ...(modelHash === undefined ? {} : { modelHash }),
     keepFramesOnBoard: false,
+    codecs: ['float32'],
     vehicles: 1,
     campaign: { policies: ['lo'], warmUpRounds: 1, rounds: 1, repeat: false },
     log: nodes.log,

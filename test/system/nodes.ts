@@ -257,6 +257,7 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
       listen: { host: HOST, port: 0 },
       modelHash: model.hash,
       keepFramesOnBoard: false,
+      codecs: ['float32'],
       vehicles,
       campaign: { policies: [...options.policies], warmUpRounds: WARM_UP_ROUNDS, rounds, repeat: false },
       log: nodes.log,

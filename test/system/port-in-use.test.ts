@@ -23,6 +23,7 @@ function roadsideUnitConfig(node: string, port: number): RoadsideUnitConfig {
     node,
     listen: { host: HOST, port },
     keepFramesOnBoard: false,
+    codecs: ['float32'],
     vehicles: 1,
     campaign: { policies: ['lo'], warmUpRounds: 1, rounds: 1, repeat: false },
     log: nodes.log,

@@ -54,6 +54,14 @@ type CodedCut = Cut & { readonly codec: Codec };
 const TIMEOUT_FACTOR = 3;
 const TIMEOUT_GRACE_MS = 1000;
 
+/** What may be sent, and how. */
+export interface SendingRules {
+  /** Nothing is sent at cut 0, compressed or not. */
+  readonly keepFramesOnBoard: boolean;
+  /** The codecs that policies choose among; `ro` and `ro-jpeg` are bound to theirs. */
+  readonly codecs: readonly Codec[];
+}
+
 /**
  * Plans for all vehicles under one policy. Without a cloud everything is local.
  * @param epoch of the decision: all vehicles' plans carry it.
@@ -62,14 +70,16 @@ export function planVehicles(
   policy: PolicyName,
   vehicles: readonly PlannedVehicle[],
   cloud: PlannedCloud | undefined,
-  keepFramesOnBoard: boolean,
+  rules: SendingRules,
   epoch: number,
 ): { readonly vehicle: string; readonly plan: VehiclePlan }[] {
   // Where vehicles outnumber the threads each has a part of one, and its tails take the longer.
   const crowd = Math.max(1, vehicles.length / (cloud?.workers ?? 1));
   const chosen = vehicles.map((vehicle) => {
-    const candidates = candidatesOf(vehicle, cloud, keepFramesOnBoard);
-    const cuts = candidates.filter((cut) => cut.local || knows(policy, cut));
+    const codecs: readonly Codec[] = policy === 'ro-jpeg' ? [...rules.codecs, 'jpeg'] : rules.codecs;
+    const candidates = candidatesOf(vehicle, cloud, { ...rules, codecs });
+    const cuts =
+      policy === 'ro' ? candidatesOf(vehicle, cloud, { ...rules, codecs: ['float32'] }) : candidates;
     const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
     const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
     const plan = choose(cloud ? policy : 'lo', crowded, vehicle.cameras.length, uplink);
@@ -111,14 +121,13 @@ export function planVehicles(
 }
 
 /**
- * All ways to send a frame of this vehicle, from the first that may be sent to local-only: the float32 tensor of each
- * cut, and at cut 0 the camera's own compressed frame as well. They are one problem with one bound, whatever a policy
- * knows of.
+ * The ways to send a frame of this vehicle, from the first that may be sent to local-only: each cut's tensor, and at
+ * cut 0 the camera's own compressed frame, as far as their codecs are among those given.
  */
 function candidatesOf(
   { cuts, segmentMs, node, uplinkBps, jpegBytes }: PlannedVehicle,
   cloud: PlannedCloud | undefined,
-  keepFramesOnBoard: boolean,
+  { keepFramesOnBoard, codecs }: SendingRules,
 ): CodedCut[] {
   const chunkBytes = chunkBytesFor(uplinkBps);
   const last = cuts.length - 1;
@@ -128,21 +137,20 @@ function candidatesOf(
     if (index > 0) p1 += segmentMs[index - 1]!;
     if (index === last) return [{ id, p1, bytes: 0, p3: 0, local: true, codec: 'float32' }];
     if (index < firstSent) return [];
-    const sentAs = (codec: Codec, sentBytes: number): CodedCut => ({
-      id,
-      p1,
-      bytes: wireBytes(sentBytes, chunkBytes, node),
-      p3: cloud?.tailMs(index, codec) ?? 0,
-      codec,
-    });
-    const tensor = sentAs('float32', bytes);
-    return index === 0 ? [tensor, sentAs('jpeg', Math.max(1, jpegBytes))] : [tensor];
+    const ways: { readonly codec: Codec; readonly sentBytes: number }[] = [
+      { codec: 'float32', sentBytes: bytes },
+      ...(index === 0 ? [{ codec: 'jpeg' as const, sentBytes: Math.max(1, jpegBytes) }] : []),
+    ];
+    return ways
+      .filter(({ codec }) => codecs.includes(codec))
+      .map(({ codec, sentBytes }) => ({
+        id,
+        p1,
+        bytes: wireBytes(sentBytes, chunkBytes, node),
+        p3: cloud?.tailMs(index, codec) ?? 0,
+        codec,
+      }));
   });
-}
-
-/** The literature's policies know of tensors only; forwarding JPEGs is a policy too, and `exact` takes what is best. */
-function knows(policy: PolicyName, { codec }: CodedCut): boolean {
-  return policy === 'exact' || policy === 'ro-jpeg' || codec !== 'jpeg';
 }
 
 /** Whatever the cloud has of workers, and whoever else they serve: vehicle and uplink alone take as long as this. */

@@ -18,6 +18,8 @@ import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning
 export interface CoordinatorSetup {
   readonly modelHash?: string | undefined;
   readonly keepFramesOnBoard: boolean;
+  /** The codecs that policies choose among. */
+  readonly codecs: readonly Codec[];
   readonly vehicles: number;
   readonly campaign: {
     readonly policies: readonly PolicyName[];
@@ -307,7 +309,7 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
     .map((node) => plannedVehicle(state, node))
     .filter(({ cameras }) => cameras.length > 0);
   const epoch = state.epoch + 1;
-  const plans = planVehicles(policy, vehicles, cloud, state.setup.keepFramesOnBoard, epoch);
+  const plans = planVehicles(policy, vehicles, cloud, state.setup, epoch);
   for (const { vehicle, plan: vehiclePlan } of plans)
     effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
   const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
