@@ -248,11 +248,16 @@ function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
   const seen: Record<string, Seen> = { ...state.seen };
   for (const { cut, codec, outcome, tailMs, fixedMs } of report.jobs) {
     if (outcome !== 'cloud') continue;
-    const key = `${cut}/${codec}`;
+    const key = keyOf(cut, codec);
     const before = seen[key] ?? { tailMs: [], fixedMs: [] };
     seen[key] = { tailMs: [...before.tailMs, tailMs], fixedMs: [...before.fixedMs, fixedMs] };
   }
   return { ...state, seen };
+}
+
+/** Under which what was seen of a tail is kept. */
+function keyOf(cut: number, codec: Codec): string {
+  return `${cut}/${codec}`;
 }
 
 function awaits(state: CoordinatorState, node: string, round: number, phase: Round['phase']): boolean {
@@ -332,11 +337,19 @@ function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
   const aloneMs = (cut: number, codec: Codec): number =>
     profile!.segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0) +
     (codec === 'jpeg' ? FIRST_PREPARE_MS : 0);
+  const loads = Object.entries(state.seen).flatMap(([key, { tailMs }]) => {
+    const [cut, codec] = key.split('/') as [string, Codec];
+    const alone = aloneMs(Number(cut), codec);
+    return alone > 0 ? [clippedMean(tailMs)! / alone] : [];
+  });
+  const load = Math.max(1, median(loads) ?? 1);
   return {
     node,
     workers: hello.workers,
     firstCut: hello.firstCut,
-    tailMs: (cut, codec) => clippedMean(state.seen[`${cut}/${codec}`]?.tailMs ?? []) ?? aloneMs(cut, codec),
+    // A tail that nobody has seen is as much longer than alone as those that were: unseen is not unloaded.
+    tailMs: (cut, codec) =>
+      clippedMean(state.seen[keyOf(cut, codec)]?.tailMs ?? []) ?? load * aloneMs(cut, codec),
     fixedMs: median(Object.values(state.seen).flatMap(({ fixedMs }) => fixedMs)) ?? state.fixedMs,
   };
 }

@@ -5,6 +5,7 @@ import type { CoordinatorEffect, CoordinatorEvent } from '../../../../apps/roads
 import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
 import {
   begun,
+  cloudProfile,
   drive,
   gone,
   HASH,
@@ -511,6 +512,27 @@ describe('What the plans stand on', () => {
     assert.deepEqual(times[0], { tailMs: 10, backMs: 3 });
     assert.deepEqual(times[1], { tailMs: 33, backMs: 5 });
     assert.deepEqual(times.slice(2), [{ tailMs: 33, backMs: 5 }]);
+  });
+
+  test('A tail that nobody has seen is as much longer than alone as those that were seen.', () => {
+    const tailOf = (seenMs: number): number => {
+      const state = initialState(setup({ policies: ['ro'], warmUpRounds: 2, rounds: 1 }, 1));
+      const seen = report('vehicle-1', 2, [{ cut: 1, tailMs: seenMs, fixedMs: 3 }]);
+      const effects = collect(state, [
+        ...oneVehicle,
+        ...[
+          ready('vehicle-1', 1),
+          report('vehicle-1', 1),
+          ready('vehicle-1', 2),
+          seen,
+          ready('vehicle-1', 3),
+        ],
+      ]);
+      return timesOf(plansIn(effects).at(-1)!).tailMs;
+    };
+    const aloneMs = cloudProfile.segmentMs.slice(1).reduce((sum, ms) => sum + ms, 0);
+    assert.equal(tailOf(3 * aloneMs), 30);
+    assert.equal(tailOf(aloneMs / 2), 10, 'one quick tail does not make the cloud faster');
   });
 
   test('The way back that one policy saw is what the next one begins with; its tails are not.', () => {
