@@ -3,14 +3,18 @@ import { seededRandom } from '@splitlane/clock';
 import { type Cut, virtualBlocks } from '@splitlane/sched';
 import { alexnetPlaces, vgg16Places } from '../../test/libs/sched/networks.ts';
 
-const kept = (places: readonly Cut[]): Cut[] => virtualBlocks(places).map((index) => places[index]!);
+export const kept = (places: readonly Cut[]): Cut[] => virtualBlocks(places).map((index) => places[index]!);
 
 /** Head time of the whole network on the vehicle. */
 export const ALEXNET_MS = 400;
 export const VGG16_MS = 4000;
 
-export const alexnet = kept(alexnetPlaces(ALEXNET_MS));
-export const vgg16 = kept(vgg16Places(VGG16_MS));
+/** All places that a network can be cut at. */
+export const alexnetWhole = alexnetPlaces(ALEXNET_MS);
+export const vgg16Whole = vgg16Places(VGG16_MS);
+
+export const alexnet = kept(alexnetWhole);
+export const vgg16 = kept(vgg16Whole);
 
 const line = (count: number, at: (index: number) => { p1: number; bytes: number }): Cut[] =>
   Array.from({ length: count }, (_, index) => ({

@@ -1,4 +1,15 @@
-/** Ratios to the optimum as small multiples: an SVG that follows the reader's light or dark scheme. */
+/** Ratios to the optimum as small multiples. */
+import {
+  GAP,
+  LEFT,
+  legend,
+  markOf,
+  PANEL_HEIGHT,
+  PANEL_WIDTH,
+  type Styles,
+  svg,
+  through,
+} from './chart-parts.ts';
 
 export interface Line {
   readonly name: string;
@@ -13,25 +24,13 @@ export interface Panel {
 /** The axis ends here: the differences that matter are below, and some policies are many times above. */
 export const AXIS_END = 2.25;
 const TICKS = [1, 1.25, 1.5, 1.75, 2, 2.25];
-const WIDTH = 206;
-const HEIGHT = 150;
-const GAP = 26;
-const LEFT = 44;
 const TOP = 124;
 /** From one row of panels to the next, with two lines of text above each. */
-const ROW = HEIGHT + 78;
+const ROW = PANEL_HEIGHT + 78;
 const BOTTOM = 44;
 
-interface Style {
-  readonly legend: string;
-  readonly light: string;
-  readonly dark: string;
-  /** A mark of about 7 px around 0, 0: colour alone does not tell the lines apart. */
-  readonly mark: string;
-  readonly hollow?: boolean;
-}
 /** The hues of M. Okabe and K. Ito, which differ for colour-blind readers too; on white two of them darker. */
-const STYLES: Readonly<Record<string, Style>> = {
+const STYLES: Styles = {
   lo: {
     legend: 'lo, all on the vehicle',
     light: '#a16f00',
@@ -65,69 +64,28 @@ const MARK_EVERY = 7;
 
 export function ratioChart(panels: readonly Panel[], columns: number): string {
   const rows = Math.ceil(panels.length / columns);
-  const width = LEFT + columns * (WIDTH + GAP);
-  const height = TOP + (rows - 1) * ROW + HEIGHT + BOTTOM;
-  const title = 'Makespan over the optimum, by the number of cameras n';
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
-    `<title>${title}</title>`,
-    `<style>${style()}</style>`,
-    `<clipPath id="inside"><rect x="-5" y="0" width="${WIDTH + 10}" height="${HEIGHT + 6}"/></clipPath>`,
-    `<rect width="${width}" height="${height}" class="paper"/>`,
-    `<text x="${LEFT}" y="22" class="title">${title}</text>`,
-    ...legend(),
+  const height = TOP + (rows - 1) * ROW + PANEL_HEIGHT + BOTTOM;
+  return svg('Makespan over the optimum, by the number of cameras n', columns, height, STYLES, [
+    `<clipPath id="inside"><rect x="-5" y="0" width="${PANEL_WIDTH + 10}" height="${PANEL_HEIGHT + 6}"/></clipPath>`,
+    ...legend(STYLES, [
+      { text: 'exact, the optimum: 1', line: 'wide' },
+      { text: '1 + 1/n, Theorem 3 for jps on a convex curve', line: 'dashed' },
+    ]),
     ...panels.map((panel, index) => {
-      const x = LEFT + (index % columns) * (WIDTH + GAP);
+      const x = LEFT + (index % columns) * (PANEL_WIDTH + GAP);
       const y = TOP + Math.floor(index / columns) * ROW;
       const outer = { left: index % columns === 0, bottom: index >= panels.length - columns };
       return `<g transform="translate(${x} ${y})">\n${drawn(panel, outer).join('\n')}\n</g>`;
     }),
-    '</svg>',
-    '',
-  ].join('\n');
-}
-
-function style(): string {
-  const colours = (scheme: 'light' | 'dark'): string =>
-    MARKED.map((name) => `.${name}{color:${STYLES[name]![scheme]}}`).join('');
-  return [
-    'svg{color:#1b1f24;font:12px system-ui,sans-serif}.paper,.hollow{fill:#fff}',
-    colours('light'),
-    `@media(prefers-color-scheme:dark){svg{color:#e6edf3}.paper,.hollow{fill:#0d1117}${colours('dark')}}`,
-    'text{fill:currentColor}.title{font-weight:600;font-size:14px}.head{font-weight:600}.small{font-size:11px}',
-    '.end{text-anchor:end}.middle{text-anchor:middle}',
-    '.line,.mark,.tick,.exact,.theorem{stroke:currentColor;stroke-width:1.6}',
-    '.line,.exact,.theorem{fill:none}.line{stroke-linejoin:round}.solid{fill:currentColor}',
-    '.tick{stroke-opacity:.15;stroke-width:1}.exact{stroke-opacity:.3;stroke-width:5}',
-    '.theorem{stroke-dasharray:5 4}',
-  ].join('');
-}
-
-const markOf = (name: string, x: string, y: string): string =>
-  `<path d="${STYLES[name]!.mark}" transform="translate(${x} ${y})" class="${name} mark ${STYLES[name]!.hollow ? 'hollow' : 'solid'}"/>`;
-
-function legend(): string[] {
-  const entries = [
-    ...MARKED.map((name) => ({
-      text: STYLES[name]!.legend,
-      sample: `<path d="M0 0H28" class="${name} line"/>${markOf(name, '14', '0')}`,
-    })),
-    { text: 'exact, the optimum: 1', sample: '<path d="M0 0H28" class="exact"/>' },
-    { text: '1 + 1/n, Theorem 3 for jps on a convex curve', sample: '<path d="M0 0H28" class="theorem"/>' },
-  ];
-  return entries.map(({ text, sample }, index) => {
-    const x = LEFT + (index % 4) * (WIDTH + GAP);
-    const y = 46 + Math.floor(index / 4) * 20;
-    return `<g transform="translate(${x} ${y})">${sample}<text x="36" y="4">${text}</text></g>`;
-  });
+  ]);
 }
 
 function drawn({ title, lines }: Panel, outer: { left: boolean; bottom: boolean }): string[] {
   const last = Math.max(...lines.map(({ values }) => values.length));
-  const x = (n: number): string => (((n - 1) / (last - 1)) * WIDTH).toFixed(1);
-  const y = (ratio: number): string => (((AXIS_END - ratio) / (AXIS_END - 1)) * HEIGHT).toFixed(1);
+  const x = (n: number): string => (((n - 1) / (last - 1)) * PANEL_WIDTH).toFixed(1);
+  const y = (ratio: number): string => (((AXIS_END - ratio) / (AXIS_END - 1)) * PANEL_HEIGHT).toFixed(1);
   const path = (values: readonly number[]): string =>
-    values.map((ratio, index) => `${index === 0 ? 'M' : 'L'}${x(index + 1)} ${y(ratio)}`).join('');
+    through(values.map((ratio, index) => ({ x: x(index + 1), y: y(ratio) })));
   const above = lines
     .map(({ name, values }) => ({ name, most: Math.max(...values) }))
     .filter(({ most }) => most > AXIS_END)
@@ -138,24 +96,26 @@ function drawn({ title, lines }: Panel, outer: { left: boolean; bottom: boolean 
     ...(above.length > 0
       ? [`<text y="-9" class="small">above ${AXIS_END}, up to: ${above.join(', ')}</text>`]
       : []),
-    ...TICKS.map((tick) => `<path d="M0 ${y(tick)}H${WIDTH}" class="tick"/>`),
+    ...TICKS.map((tick) => `<path d="M0 ${y(tick)}H${PANEL_WIDTH}" class="tick"/>`),
     ...(outer.left
       ? TICKS.map((tick) => `<text x="-10" y="${Number(y(tick)) + 4}" class="small end">${tick}</text>`)
       : []),
     ...[1, 5, 10, 15, 20, 25, 29]
       .filter((n) => n <= last)
-      .map((n) => `<text x="${x(n)}" y="${HEIGHT + 18}" class="small middle">${n}</text>`),
-    ...(outer.bottom ? [`<text x="${WIDTH / 2}" y="${HEIGHT + 36}" class="middle">cameras n</text>`] : []),
+      .map((n) => `<text x="${x(n)}" y="${PANEL_HEIGHT + 18}" class="small middle">${n}</text>`),
+    ...(outer.bottom
+      ? [`<text x="${PANEL_WIDTH / 2}" y="${PANEL_HEIGHT + 36}" class="middle">cameras n</text>`]
+      : []),
     '<g clip-path="url(#inside)">',
-    `<path d="${path(lines.find(({ name }) => name === 'exact')!.values)}" class="exact"/>`,
-    `<path d="${path(theorem)}" class="theorem"/>`,
+    `<path d="${path(lines.find(({ name }) => name === 'exact')!.values)}" class="wide"/>`,
+    `<path d="${path(theorem)}" class="dashed"/>`,
     ...lines
       .filter(({ name }) => MARKED.includes(name))
       .flatMap(({ name, values }) => [
         `<path d="${path(values)}" class="${name} line"><title>${name}</title></path>`,
         ...values.flatMap((ratio, index) =>
           index % MARK_EVERY === MARKED.indexOf(name) && ratio <= AXIS_END
-            ? [markOf(name, x(index + 1), y(ratio))]
+            ? [markOf(STYLES, name, x(index + 1), y(ratio))]
             : [],
         ),
       ]),

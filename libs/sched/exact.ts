@@ -2,7 +2,7 @@ import { meetsCaps, planEnergyJ, planLoss } from './energy.ts';
 import { exactCounts } from './exact-two-stages.ts';
 import { makespanOf } from './flowshop.ts';
 import { groupOrders, makespanOfGroups } from './groups.ts';
-import { boundOf, endsOf, floorsOf } from './lower-bound.ts';
+import { boundOf, rootFloors } from './lower-bound.ts';
 import { expand, planOf } from './plan.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { type Caps, capsOf, relax } from './relaxation.ts';
@@ -105,8 +105,9 @@ function onAllStages(problem: Problem): Plan {
     return planOf('exact', problem, { counts, jobCuts: () => sequence }, shortest.makespanMs, complete);
   }
   if (best) return planOfGroups('exact', problem, best, complete);
+  const none = complete || !relax(problem, rootFloors(problem), caps).feasible;
   throw new ScheduleError(
-    `${complete ? 'no plan meets' : 'no plan was found that meets'} ${capNames(conditions)}`,
+    `${none ? 'no plan meets' : 'no plan was found that meets'} ${capNames(conditions)}`,
   );
 }
 
@@ -163,12 +164,11 @@ function excess(problem: Problem, { counts, makespanMs }: Grouped): number {
 
 /** Plans to begin with: the best uniform one, and the relaxation's mixture in whole jobs. They need not meet the caps. */
 function startsOf(problem: Problem, caps: Caps): Grouped[] {
-  const { cuts, n, jobs, allowed, busy, rttMs } = problem;
+  const { cuts, n, jobs, allowed } = problem;
   const uniforms = allowed.map((cut) => uniformGroups(problem, cut));
   const starts = [uniforms.reduce((a, b) => (better(problem, b, a) ? b : a))];
   if (allowed.every((cut) => jobs[cut]!.local)) return starts;
-  const floors = floorsOf(endsOf(problem), rttMs, busy.vehicleMs, busy.uplinkMs, busy.cloudMs);
-  const { shares } = relax(problem, floors, caps);
+  const { shares } = relax(problem, rootFloors(problem), caps);
   const counts = new Float64Array(cuts.length);
   let left = n;
   allowed.forEach((cut, index) => {

@@ -51,6 +51,12 @@ export function floorsOf(ends: Ends, rttMs: number, c1: number, c2: number, c3: 
   ];
 }
 
+/** The floors before any job has started. */
+export function rootFloors(problem: Problem): Floors {
+  const { rttMs, busy } = problem;
+  return floorsOf(endsOf(problem), rttMs, busy.vehicleMs, busy.uplinkMs, busy.cloudMs);
+}
+
 /**
  * The greatest of several bounds, each of which holds for every plan; local jobs go last, which costs nothing.
  * - Vehicle and uplink: the first job's head lies before all transfers, the last job's later stages behind all heads.
@@ -75,7 +81,7 @@ export function boundOf(problem: Problem): Bound {
   if (locals.length === allowed.length) return { ms: allLocalMs, by: 'search' };
 
   const ends = endsOf(problem);
-  const floors = floorsOf(ends, rttMs, busy.vehicleMs, busy.uplinkMs, busy.cloudMs);
+  const floors = rootFloors(problem);
   const [onVehicle, onUplink, inCloud] = floors;
   const times = allowed.map((cut) => jobs[cut]!);
   const bounds: Bound[] = [{ ms: vehicleAndUplink(problem, ends), by: 'vehicle and uplink' }];

@@ -10,6 +10,7 @@ import {
   judgeFleet,
 } from './fleet.ts';
 import { fleetLowerBound } from './fleet-bound.ts';
+import type { Cut } from './types.ts';
 import { frontsOf, type VehicleFront } from './vehicle-front.ts';
 
 /** Targets for the makespan are tried up to this share above the least that the channel carries. */
@@ -27,7 +28,7 @@ const MOVE_BUDGET = 60_000;
  * Each vehicle's choices that trade time alone for channel time are made; for a target M each takes the one with the
  * least channel time that it could end alone by M. Targets from the least that the channel carries upwards are judged,
  * since the channel may starve at first; then single vehicles move along their choices while the judge says that it
- * helps. Derived for this project: docs/theory.md. Choices are made on vehicle and channel; tails and round trip count in
+ * helps. Where the fair share is shorter, as it can be when all vehicles are alike, it is the plan. Derived for this project: docs/theory.md. Choices are made on vehicle and channel; tails and round trip count in
  * what is judged.
  * @throws ScheduleError that names the vehicle and the camera.
  */
@@ -35,41 +36,53 @@ export function planFleet(vehicles: readonly FleetVehicle[], channel: Channel): 
   const problem = fleetProblemOf(vehicles, channel);
   const fronts = frontsOf(problem);
   const best = moved(problem, fronts, targeted(problem, fronts));
-  return fleetPlanOf(
-    'fleet',
-    problem,
+  const lowerBoundMs = fleetLowerBound(problem, fronts);
+  const plans = [
     best.map((at, vehicle) => fronts[vehicle]!.jobCuts(at)),
-    fleetLowerBound(problem, fronts),
-  );
+    eachAlone(problem, 1 / vehicles.length),
+  ].map((jobCuts) => fleetPlanOf('fleet', problem, jobCuts, lowerBoundMs));
+  return plans.reduce((a, b) => (b.makespanMs < a.makespanMs ? b : a));
 }
 
 /** The rival that knows of no other: every vehicle plans as if the channel were its own, and all send at once. */
 export function uncoordinated(vehicles: readonly FleetVehicle[], channel: Channel): FleetPlan {
-  return eachAlone('uncoordinated', vehicles, channel, 1);
+  return rival('uncoordinated', vehicles, channel, 1);
 }
 
 /** The honest rival: every vehicle plans on its equal part of the channel, and all send at once, at the full rate. */
 export function fairShare(vehicles: readonly FleetVehicle[], channel: Channel): FleetPlan {
-  return eachAlone('fair-share', vehicles, channel, 1 / vehicles.length);
+  return rival('fair-share', vehicles, channel, 1 / vehicles.length);
 }
 
-function eachAlone(
+function rival(
   policy: string,
   vehicles: readonly FleetVehicle[],
   channel: Channel,
   share: number,
 ): FleetPlan {
   const problem = fleetProblemOf(vehicles, channel);
+  const lowerBoundMs = fleetLowerBound(problem, frontsOf(problem));
+  return fleetPlanOf(policy, problem, eachAlone(problem, share), lowerBoundMs);
+}
+
+/** The cut of each camera where every vehicle plans alone on this share of the channel. */
+function eachAlone({ vehicles, channel }: FleetProblem, share: number): (readonly number[])[] {
   const { cloudWorkers: _, ...conditions } = channel;
-  const jobCuts = vehicles.map((vehicle) => {
+  // Vehicles of one kind plan alike.
+  const known = new Map<readonly Cut[], Map<string, readonly number[]>>();
+  return vehicles.map((vehicle) => {
     const uplinkBps = (vehicle.uplinkBps ?? channel.uplinkBps) * share;
-    const [first] = vehicle.cameras;
-    if (vehicle.cameras.every((cuts) => cuts === first))
-      return exact(first!, vehicle.cameras.length, { ...conditions, uplinkBps }).jobCuts;
-    const alone = fleetProblemOf([{ ...vehicle, uplinkBps }], channel);
-    return frontsOf(alone)[0]!.jobCuts(0);
+    const first = vehicle.cameras[0]!;
+    const n = vehicle.cameras.length;
+    if (vehicle.cameras.some((cuts) => cuts !== first))
+      return frontsOf(fleetProblemOf([{ ...vehicle, uplinkBps }], channel))[0]!.jobCuts(0);
+    const alike = known.get(first) ?? new Map<string, readonly number[]>();
+    known.set(first, alike);
+    const key = `${n} at ${uplinkBps}`;
+    const jobCuts = alike.get(key) ?? exact(first, n, { ...conditions, uplinkBps }).jobCuts;
+    alike.set(key, jobCuts);
+    return jobCuts;
   });
-  return fleetPlanOf(policy, problem, jobCuts, fleetLowerBound(problem, frontsOf(problem)));
 }
 
 /** For a target the choice of the least channel time that alone ends by then; the fastest where none does. */
@@ -106,12 +119,18 @@ function targeted(problem: FleetProblem, fronts: readonly VehicleFront[]): numbe
     if (channelMs(middle) <= middle) high = middle;
     else low = middle;
   }
+  // Between two times at which some vehicle has another choice nothing changes.
+  const most = Math.max(4, Math.min(MOST_TARGETS, Math.floor(TARGET_BUDGET / jobCount(problem))));
+  const times = new Set([high]);
+  for (const { aloneMs } of new Set(fronts))
+    for (const ms of aloneMs) if (ms > high && ms <= high * (1 + TARGET_RANGE)) times.add(ms);
+  const sorted = [...times].sort((a, b) => a - b);
+  const step = Math.max(1, (sorted.length - 1) / (most - 1));
   let best: number[] = [];
   let bestMs = Number.POSITIVE_INFINITY;
   let before: number[] = [];
-  const targets = Math.max(4, Math.min(MOST_TARGETS, Math.floor(TARGET_BUDGET / jobCount(problem))));
-  for (let step = 0; step < targets; step++) {
-    const targetMs = high * (1 + (step / targets) * TARGET_RANGE);
+  for (let index = 0; index < sorted.length; index += step) {
+    const targetMs = sorted[Math.round(index)]!;
     if (targetMs >= bestMs) break;
     const at = choicesFor(fronts, targetMs);
     if (at.every((choice, vehicle) => choice === before[vehicle])) continue;

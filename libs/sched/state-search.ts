@@ -1,5 +1,5 @@
 import { hull, hullHeight } from './hull.ts';
-import { endsOf, floorsOf } from './lower-bound.ts';
+import { endsOf, floorsOf, rootFloors } from './lower-bound.ts';
 import type { Problem } from './problem.ts';
 import { type Caps, relax, weigh } from './relaxation.ts';
 
@@ -81,9 +81,8 @@ export function searchStates(
   const ROOM = 1 + 1e-9;
 
   const ends = endsOf(problem);
-  const rootFloors = floorsOf(ends, rttMs, busy.vehicleMs, busy.uplinkMs, busy.cloudMs);
   const senders = locals.length < times.length;
-  const weighed = senders ? weigh(problem, relax(problem, rootFloors, caps), caps) : undefined;
+  const weighed = senders ? weigh(problem, relax(problem, rootFloors(problem), caps), caps) : undefined;
   const pairs = (
     twoStages
       ? [[0, 1]]

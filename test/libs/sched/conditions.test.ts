@@ -263,6 +263,10 @@ test('A constraint that leaves nothing is named.', () => {
   refused({ minCut: 1, maxHeadMs: 3 }, /^maxHeadMs 3 leaves no cut/);
   refused({ maxLoss: 0.1 }, /^no plan meets maxLoss 0\.1$/);
   refused({ maxEnergyJ: 0.001 }, /^no plan meets maxEnergyJ 0\.001$/);
+  assert.throws(() => exact(cuts, 3000, { ...BYTE_A_MS, power, maxEnergyJ: 0.001 }), {
+    name: ScheduleError.name,
+    message: /^no plan meets maxEnergyJ 0\.001$/,
+  });
   refused({ maxEnergyJ: Number.NaN }, /^constraint: maxEnergyJ .* not NaN/);
   refused({ busy: { uplinkMs: -1 } }, /^busy: uplinkMs .* not -1/);
   refused({ power: { cpuW: Number.NaN, radioW: 0, idleW: 0 } }, /^power: cpuW .* not NaN/);
