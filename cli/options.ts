@@ -1,10 +1,14 @@
 /** What the words of options mean that several commands share. */
+import type { PowerModel } from '@splitlane/sched';
 import { UsageError } from './exit-codes.ts';
 
 /** Rates in Mbit/s, as in the literature (DADS, INFOCOM 2019). */
 const LINKS: Readonly<Record<string, number>> = { cat1: 0.13, '3g': 1.1, '4g': 5.85, wifi: 18.88 };
 
 const MAX_MS = 3_600_000;
+const MAX_W = 1_000_000;
+/** More than any measurement, and far from where sums lose their digits. */
+export const MAX_AMOUNT = 1e12;
 
 /** @throws UsageError unless the word is a whole number from 1 to `most`. */
 export function whole(option: string, word: string, most: number): number {
@@ -22,6 +26,25 @@ export function milliseconds(option: string, word: string, least: number): numbe
       `${option} ${word}: must be a time in ms, ${least === 0 ? '0 or more' : 'above 0'}, at most ${MAX_MS}`,
     );
   return value;
+}
+
+/** @throws UsageError unless the word is a number ≥ 0; `what` says of what. */
+export function amount(option: string, word: string, what: string): number {
+  const value = Number(word);
+  if (word.trim() === '' || !(value >= 0) || value > MAX_AMOUNT)
+    throw new UsageError(`${option} ${word}: must be ${what}, 0 or more, at most 1e12`);
+  return value;
+}
+
+/** @throws UsageError unless the words are three powers in watts. */
+export function powerModel(option: string, words: string): PowerModel {
+  const powers = words.split(',').map((word) => (word.trim() === '' ? Number.NaN : Number(word)));
+  if (powers.length !== 3 || !powers.every((watts) => watts >= 0 && watts <= MAX_W))
+    throw new UsageError(
+      `${option} ${words}: must be cpu,radio,idle in watts, three numbers of 0 or more, at most ${MAX_W}`,
+    );
+  const [cpuW, radioW, idleW] = powers as [number, number, number];
+  return { cpuW, radioW, idleW };
 }
 
 /** Bits per second of a named link, or of a rate in Mbit/s. @throws UsageError for anything else. */
@@ -43,7 +66,7 @@ export function namesOf<Name extends string>(option: string, words: string, know
     const name = known.find((one) => one === word.trim());
     if (name === undefined)
       throw new UsageError(
-        `${option} ${word}: there is no such ${option.replace(/^--/, '')}; there are ${known.join(', ')}`,
+        `${option} ${word}: there is no such ${option.replace(/^--/, '').replace(/s$/, '')}; there are ${known.join(', ')}`,
       );
     return name;
   });

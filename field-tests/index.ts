@@ -1,3 +1,4 @@
+export { RASPBERRY_PI_CLASS } from './power-model.ts';
 export {
   type AnsweredFrame,
   answeredFrames,

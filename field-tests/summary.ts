@@ -3,7 +3,9 @@
  * taken from anywhere but the logs and the whole model's own answers.
  */
 import type { LogReader, Row } from '@splitlane/journal';
+import type { PowerModel } from '@splitlane/sched';
 import { median } from './median.ts';
+import { RASPBERRY_PI_CLASS } from './power-model.ts';
 
 export interface PolicySummary {
   readonly name: string;
@@ -19,12 +21,16 @@ export interface PolicySummary {
   readonly speedUp: { readonly lo?: number; readonly ro?: number; readonly 'ro-jpeg'?: number };
   /** Part of the rounds' time in which the uplink was sending. */
   readonly uplinkShare: number;
+  /** A vehicle's energy in joules by the power model, for each of its frames: median over vehicles and rounds. */
+  readonly energyPerFrameJ: number;
   /** The cuts that its frames took, by name, the most frequent first. */
   readonly cuts: readonly string[];
 }
 
 export interface RunSummary {
   readonly policies: readonly PolicySummary[];
+  /** What the energy stands on. */
+  readonly power: PowerModel;
   /** Frames that were captured, those of warm-up rounds included. */
   readonly jobs: number;
   /** Results whose every bit equals the whole model's. */
@@ -60,6 +66,16 @@ interface PlanRow {
   readonly streams: readonly { readonly camera: string; readonly cut: number }[];
 }
 
+/** What was done of a vehicle's round, by its frames and their spans. */
+interface Work {
+  frames: number;
+  processorMs: number;
+  uplinkMs: number;
+}
+
+/** Stages that keep a vehicle's processor busy: a frame that the cloud left to its vehicle was computed there too. */
+const ON_PROCESSOR = new Set(['head', 'local']);
+const NO_WORK: Work = { frames: 0, processorMs: 0, uplinkMs: 0 };
 const REJECTED = new Set(['message-rejected', 'tensor-refused', 'result-ignored', 'plan-refused', 'door']);
 
 /** Every frame of a run that ended with an answer. */
@@ -78,18 +94,20 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
 /**
  * @param expected digest of the whole model's answer to a frame, by the digest of its JPEG.
  * @param cutNames names of the model's cuts.
+ * @param power the vehicles' power, by which their spans become energy.
  */
 export function summarise(
   logs: readonly LogReader[],
   expected: ReadonlyMap<string, string>,
   cutNames: readonly string[],
+  power: PowerModel = RASPBERRY_PI_CLASS,
 ): RunSummary {
   const vehicles = vehicleLogs(logs).map(({ run, log }) => ({
     node: run.node,
     frames: log.rows('frame'),
     results: log.rows('result'),
     rounds: log.rows('round'),
-    uplink: log.rows('span').filter(({ stage }) => stage === 'uplink'),
+    work: workByRound(log),
   }));
   const plans = new Map(
     logs.flatMap((log) =>
@@ -98,8 +116,10 @@ export function summarise(
         .map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
     ),
   );
-  const rounds = vehicles.flatMap(({ node, frames, uplink, rounds: own }) =>
-    own.filter(({ measured }) => measured === 1).map((row) => ({ node, frames, uplink, row })),
+  const rounds = vehicles.flatMap(({ node, work, rounds: own }) =>
+    own
+      .filter(({ measured }) => measured === 1)
+      .map((row) => ({ node, row, work: work.get(row.round) ?? NO_WORK })),
   );
   const byPolicy = Map.groupBy(rounds, ({ row }) => row.policy);
   const measured = [...byPolicy].map(([name, of]) => {
@@ -113,7 +133,11 @@ export function summarise(
       predictedMs,
       lowerBoundMs: median(of.map(({ row }) => row.lower_bound_ms)),
       ratio: makespanMs / predictedMs,
-      uplinkShare: median(of.map(({ frames, uplink, row }) => uplinkShare(row, frames, uplink))),
+      uplinkShare: median(of.map(({ row, work }) => uplinkShare(row, work))),
+      // A round in which no camera gave a frame has no energy per frame.
+      energyPerFrameJ: median(
+        of.filter(({ work }) => work.frames > 0).map(({ row, work }) => energyPerFrameJ(row, work, power)),
+      ),
       cuts: byFrequency(cuts.map(({ cut }) => cutNames[cut] ?? String(cut))),
     };
   });
@@ -139,6 +163,7 @@ export function summarise(
         }),
       ),
     })),
+    power,
     jobs: vehicles.reduce((sum, { frames }) => sum + frames.length, 0),
     identical: answeredFrames(logs).filter(({ jpegDigest, digest }) => expected.get(jpegDigest) === digest)
       .length,
@@ -167,16 +192,39 @@ function lostFrames(frames: readonly Row<'frame'>[], results: readonly Row<'resu
   return frames.filter(({ frame }) => !ended.has(frame)).length;
 }
 
-function uplinkShare(
-  round: Row<'round'>,
-  frames: readonly Row<'frame'>[],
-  uplink: readonly Row<'span'>[],
+/** The work of a vehicle's rounds, by their numbers. */
+function workByRound(log: LogReader): Map<number, Work> {
+  const rounds = new Map<number, Work>();
+  const byFrame = new Map<number, Work>();
+  for (const { frame, round } of log.rows('frame')) {
+    const work = rounds.get(round) ?? { ...NO_WORK };
+    work.frames++;
+    rounds.set(round, work);
+    byFrame.set(frame, work);
+  }
+  for (const { frame, stage, start_ms, end_ms } of log.rows('span')) {
+    const work = byFrame.get(frame);
+    if (!work) continue;
+    if (ON_PROCESSOR.has(stage)) work.processorMs += end_ms - start_ms;
+    else if (stage === 'uplink') work.uplinkMs += end_ms - start_ms;
+  }
+  return rounds;
+}
+
+function uplinkShare({ makespan_ms }: Row<'round'>, { uplinkMs }: Work): number {
+  return makespan_ms > 0 ? uplinkMs / makespan_ms : 0;
+}
+
+/**
+ * Spans are in the emulated vehicle's time, and so is its energy: the power is that of the vehicle, not of the machine
+ * that stands in for it. A transfer that was broken off has no span, and its radio time does not count.
+ */
+function energyPerFrameJ(
+  { makespan_ms }: Row<'round'>,
+  { frames, processorMs, uplinkMs }: Work,
+  { cpuW, radioW, idleW }: PowerModel,
 ): number {
-  const inRound = new Set(frames.filter((frame) => frame.round === round.round).map(({ frame }) => frame));
-  const busyMs = uplink
-    .filter(({ frame }) => inRound.has(frame))
-    .reduce((sum, span) => sum + span.end_ms - span.start_ms, 0);
-  return round.makespan_ms > 0 ? busyMs / round.makespan_ms : 0;
+  return (cpuW * processorMs + radioW * uplinkMs + idleW * makespan_ms) / 1000 / frames;
 }
 
 function byFrequency(names: readonly string[]): string[] {

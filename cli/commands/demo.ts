@@ -1,7 +1,10 @@
 import path from 'node:path';
+import { RASPBERRY_PI_CLASS } from '@splitlane/field-tests';
 import { Command } from 'commander';
 import type { DemoWords } from '../demo/options.ts';
 import { USER_FAULT } from '../exit-codes.ts';
+
+const { cpuW, radioW, idleW } = RASPBERRY_PI_CLASS;
 
 export function demoCommand(): Command {
   return new Command('demo')
@@ -15,8 +18,18 @@ export function demoCommand(): Command {
     .option('--rtt <ms>', 'round-trip time that is added to each link', '0')
     .option('--vehicle-ms <t,…>', 'time that a vehicle takes for the whole model; several in turn', '400')
     .option(
+      '--power <cpu,radio,idle>',
+      "watts of a vehicle, for its energy: a model, not a measurement; the default is a Raspberry Pi's class",
+      `${cpuW},${radioW},${idleW}`,
+    )
+    .option(
       '--policy <names>',
       'of lo, ro, ro-jpeg, po, jps, jps-mix, exact, separated by commas (default: lo,ro,ro-jpeg,jps,exact)',
+    )
+    .option(
+      '--codecs <names>',
+      'what policies choose among: float32, jpeg (only at cut 0, as the camera made it)',
+      'float32',
     )
     .option('--keep-frames-on-board', 'frames may not leave the vehicle, compressed or not')
     .option('--log <dir>', "the run's own folder, absent or empty (default: a new one in runs/)")

@@ -2,10 +2,12 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '@splitlane/dnn';
+import { Codec } from '@splitlane/proto';
 import { PolicyName } from '@splitlane/roadside-unit';
+import type { PowerModel } from '@splitlane/sched';
 import { listPictures } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
-import { linkBps, milliseconds, namesOf, whole } from '../options.ts';
+import { linkBps, milliseconds, namesOf, powerModel, whole } from '../options.ts';
 
 /** Seed of the drawn road: the same frames in every run. */
 const SCENE_SEED = 7;
@@ -20,7 +22,9 @@ export interface DemoWords {
   readonly link: string;
   readonly rtt: string;
   readonly vehicleMs: string;
+  readonly power: string;
   readonly policy?: string;
+  readonly codecs: string;
   readonly keepFramesOnBoard?: boolean;
   readonly log?: string;
   readonly json?: boolean;
@@ -36,7 +40,9 @@ export interface DemoOptions {
   readonly uplinkBps: number;
   readonly rttMs: number;
   readonly vehicleMs: readonly number[];
+  readonly power: PowerModel;
   readonly policies: readonly PolicyName[];
+  readonly codecs: readonly Codec[];
   readonly keepFramesOnBoard: boolean;
   readonly log: string;
   readonly json: boolean;
@@ -61,7 +67,9 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     uplinkBps: linkBps(words.link),
     rttMs: milliseconds('--rtt', words.rtt, 0),
     vehicleMs: words.vehicleMs.split(',').map((word) => milliseconds('--vehicle-ms', word, Number.MIN_VALUE)),
+    power: powerModel('--power', words.power),
     policies: policies(words.policy, keepFramesOnBoard),
+    codecs: namesOf('--codecs', words.codecs, Codec.options),
     keepFramesOnBoard,
     log: checkLogFolder(path.resolve(words.log ?? defaultLog)),
     json: words.json === true,

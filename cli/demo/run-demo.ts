@@ -53,6 +53,7 @@ export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Pro
       logs,
       expected,
       model.cuts.map(({ id }) => id),
+      options.power,
     );
   } finally {
     for (const log of logs) log.close();
@@ -123,7 +124,7 @@ function roadsideUnitConfig(options: DemoOptions, model: PreparedModel): Roadsid
     listen: { host: HOST, port: 0 },
     modelHash: model.hash,
     keepFramesOnBoard: options.keepFramesOnBoard,
-    codecs: ['float32'],
+    codecs: [...options.codecs],
     vehicles: options.vehicles,
     campaign: {
       policies: [...options.policies],

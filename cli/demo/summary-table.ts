@@ -16,6 +16,7 @@ const COLUMNS: readonly (readonly [string, (policy: PolicySummary) => string])[]
   ['faster\nthan ro', ({ speedUp }) => times(speedUp.ro)],
   ['faster than\nro-jpeg', ({ speedUp }) => times(speedUp['ro-jpeg'])],
   ['uplink\nin use', ({ uplinkShare }) => `${(uplinkShare * 100).toFixed(0)} %`],
+  ['energy per\nframe J', ({ energyPerFrameJ }) => energyPerFrameJ.toFixed(3)],
 ];
 
 /** The table, and under it what became of the frames. */
@@ -29,8 +30,10 @@ export function summaryTable(summary: RunSummary): string {
     columns: COLUMNS.map((_, index) => ({ alignment: index < 2 ? 'left' : 'right' })),
     drawHorizontalLine: (index, count) => index <= 1 || index === count,
   });
+  const { cpuW, radioW, idleW } = summary.power;
   const answered = summary.jobs - summary.dropped - summary.lost;
   const lines = [
+    `energy by a model, not measured: ${idleW} W all along, ${cpuW} W more to compute, ${radioW} W more to send`,
     `results identical to the whole model: ${summary.identical} of ${answered}`,
     `frames lost: ${summary.lost}`,
     `finished locally because the cloud was not there: ${summary.local}`,

@@ -5,12 +5,10 @@ import type { Cut } from '@splitlane/sched';
 import { CsvError, parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { UsageError } from '../exit-codes.ts';
+import { MAX_AMOUNT } from '../options.ts';
 
-/** More than any measurement, and far from where sums lose their digits. */
-const MOST = 1e12;
-const NUMBERS: readonly string[] = ['headMs', 'bytes', 'tailMs'];
+const NUMBERS: readonly string[] = ['headMs', 'bytes', 'tailMs', 'loss', 'headJ'];
 const REQUIRED = ['cut', 'headMs', 'bytes'] as const;
-const NOT_USED_YET: readonly string[] = ['loss', 'headJ'];
 
 const notAsFor =
   (must: string) =>
@@ -19,7 +17,7 @@ const notAsFor =
 const amount = z
   .number({ error: notAsFor('a number ≥ 0') })
   .min(0, { error: notAsFor('a number ≥ 0') })
-  .max(MOST, { error: notAsFor(`a number ≤ ${MOST}`) });
+  .max(MAX_AMOUNT, { error: notAsFor(`a number ≤ ${MAX_AMOUNT}`) });
 const word = z.string({ error: notAsFor('a word') }).min(1, { error: notAsFor('a word') });
 const Row = z.strictObject({
   cut: word,
@@ -27,6 +25,8 @@ const Row = z.strictObject({
   bytes: amount,
   tailMs: amount.optional(),
   codec: word.optional(),
+  loss: amount.optional(),
+  headJ: amount.optional(),
   local: z.boolean({ error: notAsFor('true or false') }).optional(),
 });
 type Row = z.infer<typeof Row>;
@@ -54,7 +54,7 @@ export function readCutTable(file: string): Cut[] {
   if (raw.length === 0 && faults.length === 0) faults.push('there is no cut in it');
   if (faults.length > 0) throw new UsageError(`${file}: ${faults.join('; ')}`);
   const named = rows.some(({ local }) => local);
-  return rows.map(({ cut, headMs, bytes, tailMs, codec, local }, index): Cut => {
+  return rows.map(({ cut, headMs, bytes, tailMs, codec, loss, headJ, local }, index): Cut => {
     const isLocal = local ?? (!named && index === rows.length - 1);
     return {
       id: cut,
@@ -62,6 +62,8 @@ export function readCutTable(file: string): Cut[] {
       bytes,
       p3: tailMs ?? 0,
       ...(codec === undefined ? {} : { codec }),
+      ...(loss === undefined ? {} : { loss }),
+      ...(headJ === undefined ? {} : { headJ }),
       ...(isLocal ? { local: true } : {}),
     };
   });
@@ -119,8 +121,7 @@ function checkColumns(columns: readonly string[], faults: string[]): void {
   const missing = REQUIRED.filter((column) => !columns.includes(column));
   if (missing.length > 0) faults.push(`the header lacks ${missing.join(', ')}`);
   for (const column of new Set(columns)) {
-    if (NOT_USED_YET.includes(column)) faults.push(`column ${column} is not used yet`);
-    else if (!COLUMNS.includes(column))
+    if (!COLUMNS.includes(column))
       faults.push(`column ${shown(column)} is unknown; there are ${COLUMNS.join(', ')}`);
     if (columns.indexOf(column) !== columns.lastIndexOf(column))
       faults.push(`column ${shown(column)} is there twice`);
@@ -177,9 +178,7 @@ function checkRows(raw: readonly RawRow[], faults: string[]): Row[] {
 
 function explain(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys')
-    return issue.keys
-      .map((key) => (NOT_USED_YET.includes(key) ? `${key} is not used yet` : `${shown(key)} is unknown`))
-      .join(', ');
+    return issue.keys.map((key) => `${shown(key)} is unknown`).join(', ');
   if (issue.path.length === 0) return 'must be an object';
   return `${issue.path.join('.')} ${issue.message}`;
 }

@@ -2,8 +2,9 @@
 import { endOf, type Interval, type JobSchedule } from '@splitlane/sched';
 
 const COLUMNS = 72;
-/** Jobs are called by the order in which they start: 1 … 9, a … z, A … Z, and again. */
+/** Jobs are called by the order in which they start: 1 … 9, a … z, A … Z. */
 const NAMES = '123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+const CUT_NAMES = NAMES.slice(9);
 
 interface Row {
   readonly name: string;
@@ -35,24 +36,66 @@ function ticks(endMs: number, count: number): number[] {
   );
 }
 
-/** One line for each stage, and the time axis under them. */
-export function ganttText(schedule: readonly JobSchedule[]): string {
-  const endMs = endOf(schedule);
-  const column = (ms: number): number => (endMs > 0 ? Math.round((ms / endMs) * COLUMNS) : 0);
-  const lines = rowsOf(schedule).map(({ name, bars }) => {
-    const cells = new Array<string>(COLUMNS).fill('·');
-    for (const { startMs, endMs: barEnd, place } of bars) {
-      const from = Math.min(column(startMs), COLUMNS - 1);
-      cells.fill(NAMES[place % NAMES.length]!, from, Math.max(from + 1, column(barEnd)));
+/** What stands in each column of a row: the job that runs there, by its letter. */
+function jobCells(bars: Row['bars'], endMs: number): string {
+  const cells = new Array<string>(COLUMNS).fill('·');
+  for (const { startMs, endMs: barEnd, place } of bars) {
+    const from = Math.min(columnOf(startMs, endMs), COLUMNS - 1);
+    cells.fill(NAMES[place]!, from, Math.max(from + 1, columnOf(barEnd, endMs)));
+  }
+  return cells.join('');
+}
+
+/** Many jobs in each column: the cut that takes the most of its time, and for how much of all time the stage works. */
+function cutCells(bars: Row['bars'], endMs: number, letterOf: (place: number) => string): string {
+  const cells = Array.from({ length: COLUMNS }, () => new Map<string, number>());
+  let busyMs = 0;
+  for (const { startMs, endMs: barEnd, place } of bars) {
+    busyMs += barEnd - startMs;
+    const letter = letterOf(place);
+    const [from, to] = [(startMs / endMs) * COLUMNS, (barEnd / endMs) * COLUMNS];
+    for (let cell = Math.floor(from); cell < Math.min(to, COLUMNS); cell++) {
+      const share = Math.min(to, cell + 1) - Math.max(from, cell);
+      cells[cell]!.set(letter, (cells[cell]!.get(letter) ?? 0) + share);
     }
-    return `${name.padEnd(8)}${cells.join('')}`;
+  }
+  const most = cells.map((cell) => [...cell].reduce((a, b) => (b[1] > a[1] ? b : a), ['·', 0])[0]);
+  return `${most.join('')} ${endMs > 0 ? Math.round((busyMs / endMs) * 100) : 0} %`;
+}
+
+const columnOf = (ms: number, endMs: number): number => (endMs > 0 ? Math.round((ms / endMs) * COLUMNS) : 0);
+
+/**
+ * One line for each stage, and the time axis under them. Where there are more jobs than letters, a letter stands for a
+ * cut, and a line says so.
+ * @param cutOf the name of the cut of a job, by its place in the schedule.
+ */
+export function ganttText(schedule: readonly JobSchedule[], cutOf: (place: number) => string): string {
+  const endMs = endOf(schedule);
+  const column = (ms: number): number => columnOf(ms, endMs);
+  const byCut = schedule.length > NAMES.length;
+  const cuts = byCut ? [...new Set(schedule.map((_, place) => cutOf(place)))] : [];
+  const letter = (cut: string): string => CUT_NAMES[cuts.indexOf(cut)] ?? '#';
+  const lines = rowsOf(schedule).map(({ name, bars }) => {
+    const cells = byCut ? cutCells(bars, endMs, (place) => letter(cutOf(place))) : jobCells(bars, endMs);
+    return `${name.padEnd(8)}${cells}`;
   });
+  const legend = cuts.map((cut) => `${letter(cut)} = ${cut}`).join(', ');
   let axis = '';
   for (const tick of ticks(endMs, 6)) {
     if (column(tick) < axis.length || column(tick) > COLUMNS - 6) continue;
     axis = `${axis.padEnd(column(tick))}|${tick} `;
   }
-  return `${lines.join('\n')}\n${'ms'.padEnd(8)}${axis.trimEnd()}\n`;
+  return [
+    ...(byCut
+      ? [
+          `more jobs than letters: a column shows the cut that takes most of it, then how busy the stage is; ${legend}`,
+        ]
+      : []),
+    ...lines,
+    `${'ms'.padEnd(8)}${axis.trimEnd()}`,
+    '',
+  ].join('\n');
 }
 
 const WIDTH = 800;
@@ -61,6 +104,7 @@ const RIGHT = 24;
 const TOP = 34;
 const ROW = 38;
 const BAR = 28;
+const THIN = 4;
 const HUES = [210, 28, 150, 340, 265, 60, 185, 0];
 
 /**
@@ -93,8 +137,10 @@ export function ganttSvg(
     for (const { startMs, endMs: barEnd, place } of bars) {
       const width = Number(x(barEnd)) - Number(x(startMs));
       const what = `job ${place + 1}, ${cutOf(place)}: ${ms(startMs)} to ${ms(barEnd)} ms`;
+      // Borders of bars that are hardly wider would hide their colours.
+      const shape = width < THIN ? 'class="bar thin' : 'rx="2" class="bar';
       parts.push(
-        `<rect x="${x(startMs)}" y="${y}" width="${width.toFixed(2)}" height="${BAR}" rx="2" class="bar k${kind(place)}"><title>${escaped(what)}</title></rect>`,
+        `<rect x="${x(startMs)}" y="${y}" width="${width.toFixed(2)}" height="${BAR}" ${shape} k${kind(place)}"><title>${escaped(what)}</title></rect>`,
       );
       if (width >= 8 * String(place + 1).length + 4)
         parts.push(
@@ -109,10 +155,12 @@ export function ganttSvg(
       `<text x="${LEFT + 22}" y="${y + 11}">${escaped(cut)}</text>`,
     );
   });
-  const kinds = HUES.map((hue, index) => `.k${index}{fill:hsl(${hue} 75% 55% / .45)}`).join('');
+  // Not translucent: a line of the axis behind a bar would look like the border of two.
+  const kinds = (saturation: number, lightness: number): string =>
+    HUES.map((hue, index) => `.k${index}{fill:hsl(${hue} ${saturation}% ${lightness}%)}`).join('');
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>${escaped(title)}</title>
-<style>svg{color:#1b1f24;background:#fff;font:12px system-ui,sans-serif}@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}text{fill:currentColor}.title{font-weight:600}.tick{stroke:currentColor;stroke-opacity:.2}.bar{stroke:currentColor;stroke-opacity:.6}${kinds}</style>
+<style>svg{color:#1b1f24;background:#fff;font:12px system-ui,sans-serif}${kinds(75, 79)}@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}${kinds(50, 30)}}text{fill:currentColor}.title{font-weight:600}.tick{stroke:currentColor;stroke-opacity:.2}.bar{stroke:currentColor;stroke-opacity:.6}.thin{stroke:none}</style>
 ${parts.join('\n')}
 </svg>
 `;

@@ -1,10 +1,21 @@
 /** A planning for people, and for programs. */
-import { endOf } from '@splitlane/sched';
+import { endOf, type Plan } from '@splitlane/sched';
 import { getBorderCharacters, table } from 'table';
 import { ganttText } from './gantt-chart.ts';
-import type { ListedCut, Planning } from './planning.ts';
+import type { FrontPlan, ListedCut, Planning } from './planning.ts';
+
+const MOST_RUNS = 12;
+const MOST_FRONT_ROWS = 10;
+const SPREAD_WIDTH = 62;
 
 const ms = (value: number): string => value.toFixed(value < 100 ? 2 : 1);
+/** As many decimals as give the greatest of a column four digits: energies are of any size. */
+function decimals(values: readonly (number | undefined)[]): (value: number | undefined) => string {
+  const most = Math.max(0, ...values.map((value) => value ?? 0));
+  const places = most > 0 ? Math.min(9, Math.max(0, 3 - Math.floor(Math.log10(most)))) : 0;
+  return (value) => value?.toFixed(places) ?? '–';
+}
+const short = (value: number): string => String(Number(value.toPrecision(4)));
 const yes = (value: boolean): string => (value ? 'yes' : '');
 
 export function cutName({ id, codec }: Pick<ListedCut, 'id' | 'codec'>): string {
@@ -12,19 +23,37 @@ export function cutName({ id, codec }: Pick<ListedCut, 'id' | 'codec'>): string 
   return (codec === undefined ? id : `${id} (${codec})`).replaceAll(/\p{Cc}/gu, '�');
 }
 
-function drawn(rows: string[][], left: readonly number[]): string {
-  return table(rows, {
-    border: getBorderCharacters('norc'),
-    columns: rows[0]!.map((_, index) => ({ alignment: left.includes(index) ? 'left' : 'right' })),
-    drawHorizontalLine: (index, count) => index <= 1 || index === count,
-  });
+/** A column of a table; one that is left out is undefined. */
+interface Column<Of> {
+  readonly header: string;
+  readonly cell: (of: Of) => string;
+  readonly left?: boolean;
 }
 
-/** How many jobs take which cut. */
+function drawn<Of>(rows: readonly Of[], columns: readonly (Column<Of> | undefined)[]): string {
+  const shown = columns.filter((column) => column !== undefined);
+  return table(
+    [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))],
+    {
+      border: getBorderCharacters('norc'),
+      columns: shown.map(({ left }) => ({ alignment: left ? 'left' : 'right' })),
+      drawHorizontalLine: (index, count) => index <= 1 || index === count,
+    },
+  );
+}
+
+/** How many jobs take which cut; in several lines where one would be wider than a terminal. */
 function spread({ cuts }: Planning, counts: readonly number[]): string {
-  return counts
-    .flatMap((count, index) => (count > 0 ? [`${count} × ${cutName(cuts[index]!)}`] : []))
-    .join(', ');
+  const lines: string[] = [];
+  counts.forEach((count, index) => {
+    if (count === 0) return;
+    const text = `${count} × ${cutName(cuts[index]!)}`;
+    const last = lines.at(-1);
+    if (last === undefined) lines.push(text);
+    else if (last.length + text.length < SPREAD_WIDTH) lines[lines.length - 1] = `${last}, ${text}`;
+    else lines.splice(-1, 1, `${last},`, text);
+  });
+  return lines.join('\n');
 }
 
 /** Which cut each job of the chosen plan takes, by the order in which they start: `1–3 input, 4 local`. */
@@ -36,71 +65,138 @@ function inOrder({ cuts, chosen }: Planning): string {
     if (last?.cut === cut) last.to = index + 1;
     else runs.push({ cut, from: index + 1, to: index + 1 });
   });
-  return runs
-    .map(({ cut, from, to }) => `${from === to ? from : `${from}–${to}`} ${cutName(cuts[cut]!)}`)
-    .join(', ');
+  const shown = runs.length > MOST_RUNS ? runs.slice(0, MOST_RUNS) : runs;
+  const texts = shown.map(
+    ({ cut, from, to }) => `${from === to ? from : `${from}–${to}`} ${cutName(cuts[cut]!)}`,
+  );
+  // Three stages can be kept busy by an order that changes its cut with every job.
+  if (shown.length < runs.length) texts.push(`… to ${chosen.order.length} (all of them: --json)`);
+  return texts.join(', ');
 }
 
-/** The table of cuts, the table of policies, and the chosen plan as a chart. */
-export function planText(planning: Planning): string {
-  const { cuts, plans, chosen, schedule } = planning;
-  const cutRows = cuts.map((cut) => [
-    cut.local ? `${cutName(cut)}, local` : cutName(cut),
-    ms(cut.p1),
-    ms(cut.p2),
-    ms(cut.local ? 0 : (cut.p3 ?? 0)),
-    yes(cut.onHull),
-    yes(cut.kept),
+function cutTable({ cuts }: Planning): string {
+  const joules = decimals(cuts.map(({ headEnergyJ }) => headEnergyJ));
+  return drawn<ListedCut>(cuts, [
+    { header: 'cut', cell: (cut) => (cut.local ? `${cutName(cut)}, local` : cutName(cut)), left: true },
+    { header: 'p1: vehicle\nms', cell: ({ p1 }) => ms(p1) },
+    { header: 'p2: uplink\nms', cell: ({ p2 }) => ms(p2) },
+    { header: 'p3: cloud\nms', cell: ({ p3, local }) => ms(local ? 0 : (p3 ?? 0)) },
+    cuts.some(({ loss }) => loss !== undefined)
+      ? { header: 'loss', cell: ({ loss = 0 }) => short(loss) }
+      : undefined,
+    cuts.some(({ headEnergyJ }) => headEnergyJ !== undefined)
+      ? { header: 'head\nJ', cell: ({ headEnergyJ }) => joules(headEnergyJ) }
+      : undefined,
+    { header: 'on the\nhull', cell: ({ onHull }) => yes(onHull), left: true },
+    { header: 'kept', cell: ({ kept }) => yes(kept), left: true },
   ]);
-  const planRows = plans.map((plan) => [
-    plan.policy,
-    ms(plan.makespanMs),
-    ms(plan.lowerBoundMs),
-    plan.lowerBoundMs > 0 ? (plan.makespanMs / plan.lowerBoundMs).toFixed(3) : '–',
-    yes(plan.optimal),
-    spread(planning, plan.counts),
-  ]);
-  const cutHeader = ['cut', 'p1: vehicle\nms', 'p2: uplink\nms', 'p3: cloud\nms', 'on the\nhull', 'kept'];
-  const planHeader = [
-    'policy',
-    'makespan\nms',
-    'lower bound\nms',
-    'makespan ÷\nlower bound',
-    'proved\noptimal',
-    'jobs × cut',
-  ];
+}
+
+function policyTable(planning: Planning): string {
+  const { plans, leftOut, n, lowerBoundMs, boundBy } = planning;
+  const ofFrame = ({ energyJ }: Pick<Plan, 'energyJ'>): number | undefined => energyJ && energyJ / n;
+  const joules = decimals(plans.map(ofFrame));
+  const because = boundBy === 'search' ? 'proved by search' : boundBy;
   return [
-    drawn([cutHeader, ...cutRows], [0, 4, 5]),
-    drawn([planHeader, ...planRows], [0, 4, 5]),
+    drawn<Planning['plans'][number]>(plans, [
+      { header: 'policy', cell: ({ policy }) => policy, left: true },
+      { header: 'makespan\nms', cell: ({ makespanMs }) => ms(makespanMs) },
+      {
+        header: 'makespan ÷\nlower bound',
+        cell: ({ makespanMs }) => (lowerBoundMs > 0 ? (makespanMs / lowerBoundMs).toFixed(3) : '–'),
+      },
+      plans.some(({ energyJ }) => energyJ !== undefined)
+        ? {
+            header: `${energyName(planning)}\nJ per frame`,
+            cell: (plan) => joules(ofFrame(plan)),
+          }
+        : undefined,
+      plans.some(({ loss }) => loss !== undefined)
+        ? { header: 'mean\nloss', cell: ({ loss = 0 }) => short(loss) }
+        : undefined,
+      { header: 'proved\noptimal', cell: ({ optimal }) => yes(optimal), left: true },
+      { header: 'jobs × cut', cell: ({ counts }) => spread(planning, counts), left: true },
+    ]),
+    `lower bound ${ms(lowerBoundMs)} ms: ${because}\n`,
+    ...leftOut.map(({ policy, why }) => `without ${policy}: ${why}\n`),
+  ].join('');
+}
+
+/** Without a power model energy is that of the heads as measured. */
+const energyName = ({ hasPower }: Planning): string => (hasPower ? 'energy' : 'head energy');
+
+function frontTable(planning: Planning): string {
+  const { front, n } = planning;
+  if (front === undefined) return '';
+  const { plans, complete } = front;
+  const cut = complete ? '' : '; the search was cut short, there may be better ones';
+  const name = energyName(planning);
+  if (plans.length === 1) return `the shortest plan is also that of least ${name}${cut}\n`;
+  const rows = Math.min(plans.length, MOST_FRONT_ROWS);
+  const shown = Array.from(
+    { length: rows },
+    (_, row) => plans[Math.round((row * (plans.length - 1)) / (rows - 1))]!,
+  );
+  const ofAll = decimals(shown.map(({ energyJ }) => energyJ));
+  const ofFrame = decimals(shown.map(({ energyJ }) => energyJ / n));
+  return [
+    `makespan against ${name}: ${rows} of ${plans.length} plans${cut}\n`,
+    drawn<FrontPlan>(shown, [
+      { header: 'makespan\nms', cell: ({ makespanMs }) => ms(makespanMs) },
+      { header: `${name}\nJ`, cell: ({ energyJ }) => ofAll(energyJ) },
+      { header: 'per frame\nJ', cell: ({ energyJ }) => ofFrame(energyJ / n) },
+      { header: 'jobs × cut', cell: ({ counts }) => spread(planning, counts), left: true },
+    ]),
+  ].join('');
+}
+
+/** The table of cuts, the table of policies, the chosen plan as a chart, and what less energy would cost in time. */
+export function planText(planning: Planning): string {
+  const { cuts, chosen, schedule } = planning;
+  return [
+    cutTable(planning),
+    policyTable(planning),
     `${chosen.policy}: ${ms(endOf(schedule))} ms; jobs in the order in which they start: ${inOrder(planning)}\n`,
-    ganttText(schedule),
+    ganttText(schedule, (place) => cutName(cuts[chosen.jobCuts[schedule[place]!.job]!]!)),
+    frontTable(planning),
   ].join('');
 }
 
 /** The result as one object; `counts` and `jobCuts` refer to `cuts`. */
-export function planJson({ cuts, plans, chosen }: Planning): object {
+export function planJson({ cuts, plans, leftOut, lowerBoundMs, boundBy, chosen, front }: Planning): object {
   return {
-    cuts: cuts.map(({ id, codec, p1, p2, p3, bytes, local, onHull, kept }) => ({
+    cuts: cuts.map(({ id, codec, p1, p2, p3, bytes, loss, headJ, local, onHull, kept }) => ({
       cut: id,
       codec,
       headMs: p1,
       bytes,
       tailMs: p3 ?? 0,
+      loss,
+      headJ,
       local: local === true,
       p1,
       p2,
       onHull,
       kept,
     })),
-    policies: plans.map(({ policy, makespanMs, lowerBoundMs, optimal, counts, jobCuts, order }) => ({
-      name: policy,
-      makespanMs,
-      lowerBoundMs,
-      optimal,
-      counts,
-      jobCuts,
-      order,
-    })),
+    lowerBoundMs,
+    boundBy,
+    policies: plans.map(
+      ({ policy, makespanMs, lowerBoundMs, optimal, counts, jobCuts, order, energyJ, loss }) => ({
+        name: policy,
+        makespanMs,
+        lowerBoundMs,
+        optimal,
+        counts,
+        jobCuts,
+        order,
+        energyJ,
+        loss,
+      }),
+    ),
+    leftOut: leftOut.map(({ policy, why }) => ({ name: policy, why })),
     chosen: chosen.policy,
+    front: front?.plans,
+    frontComplete: front?.complete,
   };
 }

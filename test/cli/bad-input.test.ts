@@ -68,6 +68,15 @@ describe('bad input', { timeout: 120_000 }, () => {
       /--vehicle-ms 0: must be a time in ms, above 0/,
     ],
     [
+      'a power model of two numbers',
+      ['demo', '--power', '3,1'],
+      /--power 3,1: must be cpu,radio,idle in watts, three numbers of 0 or more/,
+    ],
+    ['a power model with a gap', ['demo', '--power', '3,,2'], /--power 3,,2: must be cpu,radio,idle/],
+    ['a negative power', ['demo', '--power', '-3,1,2'], /--power -3,1,2: must be .* of 0 or more/],
+    ['a power that is no number', ['demo', '--power', '3,1,low'], /--power 3,1,low: must be cpu,radio,idle/],
+    ['a power without end', ['demo', '--power', '3,Infinity,2'], /--power 3,Infinity,2: must be .* at most/],
+    [
       'frames that are to stay on board and to be sent',
       ['demo', '--keep-frames-on-board', '--policy', 'ro-jpeg'],
       /--policy ro-jpeg: it sends frames, which --keep-frames-on-board forbids/,
@@ -165,6 +174,7 @@ describe('bad input', { timeout: 120_000 }, () => {
       '--link',
       '--rtt',
       '--vehicle-ms',
+      '--power',
     ];
     for (const option of [...options, '--policy', '--log', '--json', '--keep-running'])
       assert.ok(stdout.includes(option));

@@ -12,6 +12,9 @@ const AT_8 = ['--cameras', '2', '--link', '8'];
 interface Result {
   readonly cuts: {
     readonly cut: string;
+    readonly codec?: string;
+    readonly loss?: number;
+    readonly headJ?: number;
     readonly p1: number;
     readonly p2: number;
     readonly local: boolean;
@@ -25,8 +28,15 @@ interface Result {
     readonly optimal: boolean;
     readonly counts: number[];
     readonly order: number[];
+    readonly energyJ?: number;
+    readonly loss?: number;
   }[];
+  readonly lowerBoundMs: number;
+  readonly boundBy: string;
+  readonly leftOut: { readonly name: string; readonly why: string }[];
   readonly chosen: string;
+  readonly front?: { readonly makespanMs: number; readonly energyJ: number; readonly counts: number[] }[];
+  readonly frontComplete?: boolean;
 }
 
 describe('splitlane plan', { timeout: 120_000 }, () => {
@@ -53,7 +63,11 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
   });
 
   it('two frames, one cut early and one late, take 5 ms where either cut alone takes 7', async () => {
-    const { cuts, policies, chosen } = await planJson('--cuts', 'two.csv', ...AT_8);
+    const { cuts, policies, chosen, lowerBoundMs, boundBy, front } = await planJson(
+      '--cuts',
+      'two.csv',
+      ...AT_8,
+    );
     assert.deepEqual(
       cuts.map(({ cut, p1, p2, local, onHull, kept }) => [cut, p1, p2, local, onHull, kept]),
       [
@@ -67,7 +81,12 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     assert.equal(chosen, 'exact');
     const exact = policies.find(({ name }) => name === chosen)!;
     assert.equal(exact.optimal, true);
-    assert.equal(exact.lowerBoundMs, 5);
+    assert.deepEqual([lowerBoundMs, boundBy, front], [5, 'vehicle and uplink', undefined]);
+    for (const policy of policies) {
+      assert.equal(policy.lowerBoundMs, 5, policy.name);
+      assert.equal(policy.optimal, policy.makespanMs === 5, policy.name);
+      assert.deepEqual([policy.energyJ, policy.loss], [undefined, undefined], policy.name);
+    }
     assert.deepEqual(exact.counts, [1, 1, 0]);
     assert.deepEqual(exact.order, [0, 1]);
   });
@@ -76,8 +95,10 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     const { code, stdout, stderr } = await plan('--cuts', 'two.csv', ...AT_8);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /│ a +│ +1\.00 │ +3\.00 │ +0\.00 │ yes +│ yes +│/);
-    assert.match(stdout, /│ jps +│ +7\.00 │ +5\.00 │ +1\.400 │ +│ 2 × a +│/);
-    assert.match(stdout, /│ exact +│ +5\.00 │ +5\.00 │ +1\.000 │ yes +│ 1 × a, 1 × b +│/);
+    assert.match(stdout, /│ jps +│ +7\.00 │ +1\.400 │ +│ 2 × a +│/);
+    assert.match(stdout, /│ exact +│ +5\.00 │ +1\.000 │ yes +│ 1 × a, 1 × b +│/);
+    assert.match(stdout, /^lower bound 5\.00 ms: vehicle and uplink$/m);
+    assert.doesNotMatch(stdout, /loss|energy|without/);
     const chart = stdout.trimEnd().split('\n').slice(-4);
     assert.equal(chart[0], 'exact: 5.00 ms; jobs in the order in which they start: 1 a, 2 b');
     assert.equal(chart[1], `vehicle ${'1'.repeat(14)}${'2'.repeat(44)}${'·'.repeat(14)}`);
@@ -117,21 +138,202 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
 
   it('frames that stay on board leave out the first cut, in every codec', async () => {
     save('codecs.csv', 'cut,headMs,bytes,codec\nframe,0,9000,\nframe,1,800,jpeg\nconv,3,1000,\nall,9,0,\n');
-    const { cuts, policies } = await planJson('--cuts', 'codecs.csv', ...AT_8, '--keep-frames-on-board');
+    const { cuts, policies, leftOut } = await planJson(
+      '--cuts',
+      'codecs.csv',
+      ...AT_8,
+      '--keep-frames-on-board',
+    );
     assert.deepEqual(
       cuts.map(({ cut }) => cut),
       ['conv', 'all'],
     );
     assert.ok(!policies.some(({ name }) => name === 'ro'));
+    assert.deepEqual(leftOut, [{ name: 'ro', why: 'it sends frames, which --keep-frames-on-board forbids' }]);
   });
 
-  it('a cut that sends more than an earlier one is not kept while tails cost nothing', async () => {
+  it('a cut that another beats in every stage, in loss and in energy is not kept, and of two equal ones the earlier is', async () => {
     save('wide.csv', 'cut,headMs,bytes\nframe,0,9000\nwide,2,9500\nconv,3,1000\nall,9,0\n');
     save('rows.csv', 'cut,headMs,bytes,tailMs\nframe,0,9000,4\nwide,2,9500,1\nconv,3,1000,1\nall,9,0,\n');
-    const kept = async (file: string): Promise<boolean[]> =>
-      (await planJson('--cuts', file, ...AT_8)).cuts.map((cut) => cut.kept);
-    assert.deepEqual(await kept('wide.csv'), [true, false, true, true]);
-    assert.deepEqual(await kept('rows.csv'), [true, true, true, true]);
+    save('tail.csv', 'cut,headMs,bytes,tailMs\nframe,0,9000,4\nwide,2,9500,4\nconv,3,1000,1\nall,9,0,\n');
+    save('twins.csv', 'cut,headMs,bytes,codec\nframe,0,9000,\nconv,3,1000,x\nconv,3,1000,y\nall,9,0,\n');
+    save('loss.csv', 'cut,headMs,bytes,codec,loss\nframe,0,9000,,0.5\nframe,0,9500,raw,0\nall,9,0,,\n');
+    save(
+      'joules.csv',
+      'cut,headMs,bytes,headJ\nframe,0,9000,2\nwide,2,9500,1\nwider,3,9600,1.5\nall,9,0,3\n',
+    );
+    save('late.csv', 'cut,headMs,bytes\nframe,0,9000\nnothing,8,0\nall,9,0\n');
+    const keptOf = async (file: string, ...words: string[]): Promise<boolean[]> =>
+      (await planJson('--cuts', file, ...AT_8, ...words)).cuts.map(({ kept }) => kept);
+    const [wide, rows, tail, twins, loss, joules, late, returned] = await Promise.all([
+      ...['wide', 'rows', 'tail', 'twins', 'loss', 'joules', 'late'].map((name) => keptOf(`${name}.csv`)),
+      keptOf('late.csv', '--rtt', '5'),
+    ]);
+    assert.deepEqual(wide, [true, false, true, true]);
+    assert.deepEqual(rows, [true, true, true, true]);
+    assert.deepEqual(tail, [true, false, true, true]);
+    assert.deepEqual(twins, [true, true, false, true]);
+    assert.deepEqual(loss, [true, true, true]);
+    assert.deepEqual(joules, [true, true, false, true]);
+    assert.deepEqual(late, [true, true, false]);
+    assert.deepEqual(returned, [true, true, true]);
+  });
+
+  /** At 8 Mbit/s: jobs (0, 9) and, coded, (1, 2) with a loss; (4, 3); and 9 ms on the vehicle alone. */
+  const LOSSY =
+    'cut,headMs,bytes,codec,loss\nframe,0,9000,,\nframe,1,2000,jpeg,0.5\nconv,4,3000,,\nall,9,0,,\n';
+  const named = ({ policies }: Result, name: string): Result['policies'][number] =>
+    policies.find((policy) => policy.name === name)!;
+
+  it('a codec is a candidate of its own, and the mean loss that is allowed limits how many frames take it', async () => {
+    save('lossy.csv', LOSSY);
+    const [any, half, none] = await Promise.all(
+      [[], ['--max-loss', '0.25'], ['--max-loss', '0']].map((words) =>
+        planJson('--cuts', 'lossy.csv', ...AT_8, ...words),
+      ),
+    );
+    assert.deepEqual(
+      any!.cuts.map(({ cut, codec, loss }) => [cut, codec, loss]),
+      [
+        ['frame', undefined, undefined],
+        ['frame', 'jpeg', 0.5],
+        ['conv', undefined, undefined],
+        ['all', undefined, undefined],
+      ],
+    );
+    const figures = (result: Result, name: string): unknown[] => {
+      const { makespanMs, loss, counts, optimal } = named(result, name);
+      return [makespanMs, loss, counts, optimal];
+    };
+    assert.deepEqual(figures(any!, 'exact'), [5, 0.5, [0, 2, 0, 0], true]);
+    assert.deepEqual(figures(any!, 'po'), [5, 0.5, [0, 2, 0, 0], true]);
+    // 1 + 4 on the vehicle, then 3 on the uplink.
+    assert.deepEqual(figures(half!, 'exact'), [8, 0.25, [0, 1, 1, 0], true]);
+    assert.deepEqual(figures(half!, 'po'), [11, 0, [0, 0, 2, 0], false]);
+    assert.deepEqual(figures(none!, 'exact'), [9, 0, [1, 0, 0, 1], true]);
+    const { stdout } = await plan('--cuts', 'lossy.csv', ...AT_8, '--max-loss', '0.25');
+    assert.match(stdout, /│ frame \(jpeg\) +│ +1\.00 │ +2\.00 │ +0\.00 │ +0\.5 │ yes +│ yes +│/);
+    assert.match(stdout, /│ exact +│ +8\.00 │ +1\.000 │ +0\.25 │ yes +│ 1 × frame \(jpeg\), 1 × conv +│/);
+    assert.match(stdout, /^lower bound 8\.00 ms: proved by search$/m);
+  });
+
+  it("a power model gives each plan's energy and the trade of time for it, and a cap on energy chooses from that", async () => {
+    save('power.csv', 'cut,headMs,bytes\nframe,0,9000\nconv,1000,3000000\nall,2000,0\n');
+    const words = ['--cuts', 'power.csv', '--cameras', '3', '--link', '24', '--power', '10,2,1'];
+    const result = await planJson(...words);
+    for (const policy of result.policies) {
+      const [sent, mixed, all] = policy.counts as [number, number, number];
+      const heads = 10 * mixed + 20 * all;
+      const transfers = 2 * (0.003 * sent + mixed);
+      const expected = heads + transfers + policy.makespanMs / 1000;
+      assert.ok(Math.abs(policy.energyJ! - expected) < 1e-9, policy.name);
+    }
+    // Sending is both short and cheap here.
+    assert.deepEqual(
+      result.front!.map(({ counts }) => counts),
+      [[3, 0, 0]],
+    );
+    assert.match((await plan(...words)).stdout, /\nthe shortest plan is also that of least energy\n$/);
+
+    save('trade.csv', 'cut,headMs,bytes\nframe,0,9000\nall,4,0\n');
+    const trade = ['--cuts', 'trade.csv', '--cameras', '4', '--link', '8', '--power', '10,1,0'];
+    const { front, frontComplete } = await planJson(...trade);
+    assert.equal(frontComplete, true);
+    assert.deepEqual(
+      front!.map(({ makespanMs, counts, energyJ }) => [makespanMs, counts, Number(energyJ.toFixed(9))]),
+      [
+        [12, [1, 3], 0.129],
+        [18, [2, 2], 0.098],
+        [27, [3, 1], 0.067],
+        [36, [4, 0], 0.036],
+      ],
+    );
+    const capped = await planJson(...trade, '--max-energy', '0.1');
+    assert.deepEqual(named(capped, 'exact').counts, [2, 2]);
+    const { stdout } = await plan(...trade, '--max-energy', '0.1');
+    assert.match(stdout, /│ exact +│ +18\.00 │ +1\.000 │ +0\.02450 │ yes/);
+    assert.match(stdout, /^without lo: policy 'lo' takes cut 'all', which a constraint forbids$/m);
+    assert.match(
+      stdout,
+      /^makespan against energy: 3 of 3 plans\n(.*\n){4}│ +18\.00 │ +0\.09800 │ +0\.02450 │ 2 × frame, 2 × all +│\n/m,
+    );
+  });
+
+  it('measured heads give an energy without a power model, where they are known', async () => {
+    save('heads.csv', 'cut,headMs,bytes,headJ\nframe,0,9000,0\nall,4,0,3\n');
+    save('some.csv', 'cut,headMs,bytes,headJ\nframe,0,9000,\nall,4,0,3\n');
+    const { cuts, front, policies } = await planJson('--cuts', 'heads.csv', ...AT_8);
+    assert.deepEqual(
+      cuts.map(({ headJ }) => headJ),
+      [0, 3],
+    );
+    assert.deepEqual(
+      front!.map(({ makespanMs, energyJ }) => [makespanMs, energyJ]),
+      [
+        [8, 6],
+        [9, 3],
+        [18, 0],
+      ],
+    );
+    assert.ok(policies.every(({ energyJ }) => energyJ !== undefined));
+    const { stdout } = await plan('--cuts', 'heads.csv', ...AT_8);
+    assert.match(stdout, /^makespan against head energy: 3 of 3 plans$/m);
+    const some = await planJson('--cuts', 'some.csv', ...AT_8);
+    assert.equal(named(some, 'lo').energyJ, 6);
+    assert.equal(named(some, 'ro').energyJ, undefined);
+    assert.equal(some.front, undefined);
+  });
+
+  it('of a long front people see ten plans with both ends, and programs see all', async () => {
+    const words = ['--cuts', 'trade.csv', '--cameras', '30', '--link', '8', '--power', '10,1,0'];
+    save('trade.csv', 'cut,headMs,bytes\nframe,0,9000\nall,4,0\n');
+    const { front } = await planJson(...words);
+    const { stdout } = await plan(...words);
+    const [, rows, all] = stdout.match(/^makespan against energy: (\d+) of (\d+) plans$/m)!;
+    assert.equal(rows, '10');
+    assert.equal(Number(all), front!.length);
+    assert.ok(front!.length > 10);
+    const shown = stdout
+      .slice(stdout.indexOf('makespan against'))
+      .split('\n')
+      .filter((line) => /^│ +[\d.]+ │/.test(line));
+    assert.equal(shown.length, 10);
+    const makespanOf = (line: string): number => Number(line.split('│')[1]);
+    assert.equal(makespanOf(shown[0]!), Number(front![0]!.makespanMs.toFixed(1)));
+    assert.equal(makespanOf(shown[9]!), Number(front!.at(-1)!.makespanMs.toFixed(1)));
+  });
+
+  it('a front whose search was cut short says so, and still has the plans of the policies', async () => {
+    save(
+      'long.csv',
+      'cut,codec,headMs,bytes,loss\ni,,0,602112,\ni,jpeg,4,50000,0.02\np,,48,186624,\np,uint8,49,46656,0.01\nf,,400,0,\n',
+    );
+    const words = ['--cuts', 'long.csv', '--cameras', '400', '--link', 'wifi', '--power', '10,2,3'];
+    const { front, frontComplete, policies } = await planJson(...words, '--max-loss', '0.008');
+    assert.equal(frontComplete, false);
+    for (const { name, makespanMs, energyJ } of policies)
+      assert.ok(
+        front!.some((point) => point.makespanMs <= makespanMs && point.energyJ <= energyJ!),
+        name,
+      );
+    const { stdout } = await plan(...words, '--max-loss', '0.008');
+    assert.match(
+      stdout,
+      /^makespan against energy: \d+ of \d+ plans; the search was cut short, there may be better ones$/m,
+    );
+  });
+
+  it('with more jobs than letters the chart is one of cuts, and says so', async () => {
+    const chart = async (cameras: string): Promise<string[]> => {
+      const { stdout } = await plan('--cuts', 'two.csv', '--cameras', cameras, '--link', '8');
+      return stdout.slice(stdout.indexOf('exact: ')).trimEnd().split('\n').slice(1);
+    };
+    assert.match((await chart('61'))[0]!, /^vehicle [1-9a-zA-Z·]{72}$/);
+    const [says, vehicle, uplink, axis] = await chart('62');
+    assert.match(says!, /^more jobs than letters: .*; a = a, b = b$/);
+    assert.match(vehicle!, /^vehicle [ab·]{72} 99 %$/);
+    assert.match(uplink!, /^uplink {2}[ab·]{72} 99 %$/);
+    assert.match(axis!, /^ms {6}\|0 /);
   });
 
   it('rows out of order are put in the order of their heads before any is left out', async () => {
@@ -150,8 +352,9 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
 
   it('without a local-only cut the policies that need none are compared', async () => {
     save('no-local.csv', 'cut,headMs,bytes,local\na,1,3000,\nb,3,1000,false\n');
-    const { policies, cuts } = await planJson('--cuts', 'no-local.csv', ...AT_8);
+    const { policies, cuts, leftOut } = await planJson('--cuts', 'no-local.csv', ...AT_8);
     assert.ok(!policies.some(({ name }) => name === 'lo'));
+    assert.deepEqual(leftOut, [{ name: 'lo', why: "policy 'lo' needs a cut that is local-only" }]);
     assert.ok(cuts.every(({ local }) => !local));
   });
 
@@ -198,10 +401,10 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
       /speed.csv: column "speed" is unknown/,
     ],
     [
-      'columns that are for later',
-      'later.csv',
-      'cut,headMs,bytes,loss,headJ\na,1,-2,,\n',
-      /later.csv: column loss is not used yet; column headJ is not used yet; line 2: bytes must be a number ≥ 0, not -2$/,
+      'a loss or an energy that is no number ≥ 0',
+      'dear.csv',
+      'cut,headMs,bytes,loss,headJ\na,1,2,-1,\nb,1,2,,x\n',
+      /dear.csv: line 2: loss must be a number ≥ 0, not -1; line 3: headJ must be a number ≥ 0, not "x"$/,
     ],
     [
       'a column that is there twice',
@@ -229,8 +432,8 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     [
       'JSON with text as a figure',
       'text.json',
-      '[{"cut":"a","headMs":"1","bytes":2,"loss":0},7]',
-      /text.json: cut 1: headMs must be a number ≥ 0, not "1"; cut 1: loss is not used yet; cut 2: must be an object$/,
+      '[{"cut":"a","headMs":"1","bytes":2,"loss":null,"gain":0},7]',
+      /text.json: cut 1: headMs must be a number ≥ 0, not "1"; cut 1: loss must be a number ≥ 0, not null; cut 1: "gain" is unknown; cut 2: must be an object$/,
     ],
   ];
   const refusedInOneLine = async (words: string[], message: RegExp): Promise<void> => {
@@ -262,6 +465,33 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
       'a policy that sends frames which stay on board',
       on('--keep-frames-on-board', '--policy', 'ro'),
       /--policy ro: it sends frames, which --keep-frames-on-board forbids$/,
+    ],
+    [
+      'a negative loss',
+      on('--max-loss', '-1'),
+      /--max-loss -1: must be a mean loss, 0 or more, at most 1e12$/,
+    ],
+    ['an energy without a number', on('--max-energy='), /--max-energy : must be an energy in J, 0 or more/],
+    [
+      'a power model of two figures',
+      on('--power', '10,2'),
+      /--power 10,2: must be cpu,radio,idle in watts, three numbers of 0 or more, at most 1000000$/,
+    ],
+    ['a power model with a gap', on('--power', '10,,2'), /--power 10,,2: must be cpu,radio,idle in watts/],
+    [
+      'a cap on an energy that is unknown',
+      on('--max-energy', '5'),
+      /^splitlane: --max-energy needs --power, or the headJ of every cut$/,
+    ],
+    [
+      'a cap on energy that no plan meets',
+      on('--max-energy', '0.001', '--power', '10,2,1'),
+      /^splitlane: no plan meets --max-energy 0\.001$/,
+    ],
+    [
+      'a policy by name that the cap on energy forbids',
+      on('--max-energy', '0.1', '--power', '10,0,0', '--policy', 'exact,lo'),
+      /^splitlane: policy 'lo' takes cut 'all', which a constraint forbids$/,
     ],
     ['an SVG where none can be', on('--svg', 'a-folder'), /--svg a-folder: cannot be written \(EISDIR\)$/],
   ];
