@@ -1,3 +1,4 @@
+import { meetsCaps } from './energy.ts';
 import { hull, hullHeight } from './hull.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { capsOf, type Floors, relax, weigh } from './relaxation.ts';
@@ -74,11 +75,17 @@ export function boundOf(problem: Problem): Bound {
     if (local) return headEnd;
     return Math.max(Math.max(headEnd, busy.uplinkMs) + p2 + rttMs / 2, busy.cloudMs) + p3 + rttMs / 2;
   };
-  if (n === 1) return { ms: Math.min(...allowed.map(alone)), by: 'search' };
+  if (n === 1) {
+    const capable = allowed.filter((cut) => {
+      const counts = jobs.map((_, index) => (index === cut ? 1 : 0));
+      return meetsCaps(problem, counts, alone(cut));
+    });
+    return { ms: Math.min(...(capable.length > 0 ? capable : allowed).map(alone)), by: 'search' };
+  }
 
   const locals = allowed.map((cut) => jobs[cut]!).filter(({ local }) => local);
   const allLocalMs = busy.vehicleMs + n * Math.min(...locals.map(({ p1 }) => p1));
-  if (locals.length === allowed.length) return { ms: allLocalMs, by: 'search' };
+  if (locals.length === allowed.length) return { ms: allLocalMs, by: 'vehicle and uplink' };
 
   const ends = endsOf(problem);
   const floors = rootFloors(problem);

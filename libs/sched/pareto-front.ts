@@ -1,5 +1,5 @@
 import { meetsCaps, planEnergyJ } from './energy.ts';
-import { planOfGroups } from './exact.ts';
+import { exact, planOfGroups } from './exact.ts';
 import { groupOrders, makespanOfGroups } from './groups.ts';
 import { planOf } from './plan.ts';
 import { type Problem, problemOf } from './problem.ts';
@@ -28,8 +28,8 @@ interface Point {
 
 /**
  * The trade of time for energy: all plans of n identical jobs that no other plan beats in makespan or energy without
- * losing in the other. Mixtures of two cuts give a first front; a search over states finds what is beyond it.
- * @throws ScheduleError where the problem is none, or the energy of an allowed cut is unknown.
+ * losing in the other. `exact` and mixtures of two cuts give a first front; a search over states finds what is beyond.
+ * @throws ScheduleError where the problem is none, no plan meets the caps, or the energy of an allowed cut is unknown.
  */
 export function paretoFront(cuts: readonly Cut[], n: number, conditions: Conditions): ParetoFront {
   const problem = problemOf(cuts, n, conditions);
@@ -38,6 +38,13 @@ export function paretoFront(cuts: readonly Cut[], n: number, conditions: Conditi
     throw new ScheduleError('a front of energy needs a power model, or the headJ of every cut');
   let front: Point[] = [];
   for (const point of mixtures(problem)) front = withPoint(front, point);
+  // A search that is cut short may miss the shortest plan, which another search finds.
+  const shortest = exact(cuts, n, conditions);
+  front = withPoint(front, {
+    makespanMs: shortest.makespanMs,
+    energyJ: shortest.energyJ!,
+    plan: () => shortest,
+  });
   const beaten = (makespanMs: number, energyJ: number): boolean =>
     front.some((other) => other.makespanMs <= makespanMs && other.energyJ <= energyJ);
   const width = Math.max(1, Math.floor(NODE_BUDGET / n));
@@ -53,7 +60,7 @@ export function paretoFront(cuts: readonly Cut[], n: number, conditions: Conditi
   }
   const plans = front
     .toSorted((a, b) => a.makespanMs - b.makespanMs)
-    .map(({ plan, energyJ }) => Object.assign(plan(), { energyJ }));
+    .map(({ plan }) => plan() as Plan & { readonly energyJ: number });
   return { plans, complete };
 }
 

@@ -252,7 +252,7 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     assert.deepEqual(named(capped, 'exact').counts, [2, 2]);
     const { stdout } = await plan(...trade, '--max-energy', '0.1');
     assert.match(stdout, /│ exact +│ +18\.00 │ +1\.000 │ +0\.02450 │ yes/);
-    assert.match(stdout, /^without lo: policy 'lo' takes cut 'all', which a constraint forbids$/m);
+    assert.match(stdout, /^without lo: policy 'lo' takes cut 'all', which --max-energy 0.1 forbids$/m);
     assert.match(
       stdout,
       /^makespan against energy: 3 of 3 plans\n(.*\n){4}│ +18\.00 │ +0\.09800 │ +0\.02450 │ 2 × frame, 2 × all +│\n/m,
@@ -491,7 +491,7 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     [
       'a policy by name that the cap on energy forbids',
       on('--max-energy', '0.1', '--power', '10,0,0', '--policy', 'exact,lo'),
-      /^splitlane: policy 'lo' takes cut 'all', which a constraint forbids$/,
+      /^splitlane: policy 'lo' takes cut 'all', which --max-energy 0.1 forbids$/,
     ],
     ['an SVG where none can be', on('--svg', 'a-folder'), /--svg a-folder: cannot be written \(EISDIR\)$/],
   ];

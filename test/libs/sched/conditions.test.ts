@@ -247,6 +247,34 @@ test('Every policy under constraints meets them or is refused, and no plan is be
   assert.ok(planned > 500, `only ${planned} plans`);
 });
 
+test('A policy of one cut says which constraint forbids it.', () => {
+  const cuts: Cut[] = [
+    { id: 'input', p1: 0, bytes: 9, loss: 0.5 },
+    { id: 'output', p1: 8, bytes: 1, local: true },
+  ];
+  const power = { cpuW: 10, radioW: 1, idleW: 0 };
+  for (const [policy, limits, message] of [
+    ['ro', { minCut: 1 }, /'ro' takes cut 'input', which minCut 1 forbids/],
+    ['ro', { maxBytes: 8 }, /which maxBytes 8 forbids/],
+    ['ro', { maxLoss: 0.1 }, /which maxLoss 0\.1 forbids/],
+    ['lo', { maxHeadMs: 7 }, /'lo' takes cut 'output', which maxHeadMs 7 forbids/],
+    ['lo', { maxEnergyJ: 0.1, power }, /which maxEnergyJ 0\.1 forbids/],
+  ] as const)
+    assert.throws(() => POLICIES[policy](cuts, 3, { ...BYTE_A_MS, ...limits }), {
+      name: ScheduleError.name,
+      message,
+    });
+});
+
+test('The bound of one job keeps to the caps.', () => {
+  const cuts = [
+    { id: 'a', p1: 0, bytes: 1000, loss: 1 },
+    { id: 'b', p1: 9, bytes: 1000 },
+  ];
+  assert.equal(lowerBound(cuts, 1, { uplinkBps: 8e6, maxLoss: 0 }), 10);
+  assert.equal(lowerBound(cuts, 1, { uplinkBps: 8e6 }), 1);
+});
+
 test('A constraint that leaves nothing is named.', () => {
   const cuts: Cut[] = [
     { id: 'input', p1: 0, bytes: 9, loss: 0.5 },

@@ -95,6 +95,7 @@ test('No policy is shorter than an exact plan that is proved, nor any plan short
           assert.ok(other.makespanMs >= bound * (1 - 1e-12) - 1e-9);
           if (plan.optimal) assert.ok(other.makespanMs >= plan.makespanMs * (1 - 1e-9), other.policy);
         }
+        assert.ok(jpsMix(cuts, n, uplink).makespanMs <= jps(cuts, n, uplink).makespanMs * (1 + 1e-12));
       },
     ),
     { numRuns: 400 },
