@@ -35,11 +35,18 @@ export function exactCounts(
   const pairs: { f: Point; l: Point; fIndex: number; lIndex: number; boundMs: number }[] = [];
   let best: Float64Array = mixCounts(points, n);
   let bestMs = makespanOfCounts(points, best, busy);
+  // Weighed as the hull's edge at the balance of all jobs weighs them, most pairs are seen to be no better at once.
+  const weight = crossingWeight(points, line);
+  let least = Number.POSITIVE_INFINITY;
+  for (const { p1, p2 } of points) least = Math.min(least, weight * p1 + (1 - weight) * p2);
   points.forEach((f, fIndex) => {
+    const sent = sentMs(f);
     for (let lIndex = fIndex; lIndex < points.length; lIndex++) {
       const l = points[lIndex]!;
       const onVehicle = busy.vehicleMs + f.p1 + l.p1 + l.p2;
-      const boundMs = hullHeight(points, line, n - 2, onVehicle, sentMs(f) + l.p2);
+      const onUplink = sent + l.p2;
+      if (weight * onVehicle + (1 - weight) * onUplink + (n - 2) * least >= bestMs) continue;
+      const boundMs = hullHeight(points, line, n - 2, onVehicle, onUplink);
       if (boundMs < bestMs) pairs.push({ f, l, fIndex, lIndex, boundMs });
     }
   });
@@ -76,8 +83,8 @@ export function exactCounts(
     }
     const [left, right] = [line[after - 1]!, line[after]!];
     const [a, b] = [points[left]!, points[right]!];
-    const weight = (a.p2 - b.p2) / (b.p1 - a.p1 + a.p2 - b.p2);
-    const cost = (p1: number, p2: number): number => weight * p1 + (1 - weight) * p2;
+    const share = edgeWeight(a, b);
+    const cost = (p1: number, p2: number): number => share * p1 + (1 - share) * p2;
     const edge = cost(a.p1, a.p2);
     const baseMs = cost(base1, base2) + m * edge;
     // What alone takes more than the gap is in no shorter plan.
@@ -104,10 +111,11 @@ export function exactCounts(
           sums1[depth]! + rest * a.p1 + toRight * (b.p1 - a.p1),
           sums2[depth]! + rest * a.p2 - toRight * (a.p2 - b.p2),
         );
-        take(ms, [
-          [left, rest - toRight],
-          [right, toRight],
-        ]);
+        if (ms < bestMs)
+          take(ms, [
+            [left, rest - toRight],
+            [right, toRight],
+          ]);
       }
     };
     path.length = 0;
@@ -134,4 +142,16 @@ export function exactCounts(
     }
   }
   return { counts: best, proved: true };
+}
+
+/** The share of the first stage in a weighing of both that makes the ends of a hull's edge cost the same. */
+function edgeWeight(a: Point, b: Point): number {
+  return (a.p2 - b.p2) / (b.p1 - a.p1 + a.p2 - b.p2);
+}
+
+/** That of the edge which crosses p1 = p2; where none does, all weight is on the stage that is the longer everywhere. */
+function crossingWeight(points: readonly Point[], line: readonly number[]): number {
+  const after = line.findIndex((index) => points[index]!.p1 >= points[index]!.p2);
+  if (after <= 0) return after < 0 ? 0 : 1;
+  return edgeWeight(points[line[after - 1]!]!, points[line[after]!]!);
 }
