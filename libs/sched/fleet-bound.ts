@@ -13,7 +13,7 @@ interface Trade {
   readonly afterMs: number;
 }
 
-const HALVINGS = 60;
+const HALVINGS = 40;
 
 /**
  * A time in ms before which no plan of a fleet on one channel can end. Let every vehicle take the choice with the least
@@ -50,7 +50,7 @@ export function fleetLowerBound({ cameras, channel }: FleetProblem, fronts: read
   let high = 0;
   for (const { head, channel: sent, afterMs } of trades) {
     low = Math.max(low, head[0]! + afterMs);
-    high = Math.max(high, head.at(-1)! + afterMs) + sent[0]!;
+    high = Math.max(high, head[head.length - 1]! + afterMs) + sent[0]!;
   }
   high += leastHeadMs === Number.POSITIVE_INFINITY ? 0 : leastHeadMs + leastTailMs;
   const fits = (ms: number): boolean => {

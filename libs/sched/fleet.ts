@@ -111,14 +111,20 @@ function optionsOf({ cloudWorkers = 1, rttMs = 0 }: Channel): {
   return { cloudWorkers, uplinkDelayMs: rttMs / 2, returnMs: rttMs / 2 };
 }
 
+/** The cut of each camera of a vehicle, and the jobs that they make. */
+export interface VehicleChoice {
+  readonly jobCuts: readonly number[];
+  readonly jobs: VehicleJobs;
+}
+
 /** The plan of these choices, with the schedule that they have on the shared channel. */
 export function fleetPlanOf(
   policy: string,
   problem: FleetProblem,
-  jobCuts: readonly (readonly number[])[],
+  choices: readonly VehicleChoice[],
   lowerBoundMs: number,
 ): FleetPlan {
-  const vehicles = jobCuts.map((cuts, vehicle) => vehicleJobs(problem.cameras[vehicle]!, cuts));
+  const vehicles = choices.map(({ jobs }) => jobs);
   const times = judgeFleet(problem, vehicles);
   const makespanMs = endOfFleet(times);
   let schedule: JobSchedule[][] | undefined;
@@ -128,7 +134,7 @@ export function fleetPlanOf(
     lowerBoundMs: Math.min(lowerBoundMs, makespanMs),
     vehicles: problem.vehicles.map(({ id }, vehicle) => ({
       id,
-      jobCuts: jobCuts[vehicle]!,
+      jobCuts: choices[vehicle]!.jobCuts,
       order: vehicles[vehicle]!.order,
     })),
     channelOrder: times.sent.map((row) => ({ vehicle: times.vehicle[row]!, camera: times.job[row]! })),

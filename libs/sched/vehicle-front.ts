@@ -54,6 +54,8 @@ interface Sums {
   readonly came: number[];
 }
 
+const NO_CAMERA: Sums = { points: [], head: [0], channel: [0], came: [0] };
+
 function frontOf(
   { vehicles, channel, cameras }: FleetProblem,
   vehicle: number,
@@ -62,7 +64,7 @@ function frontOf(
   const own = cameras[vehicle]!;
   const width = Math.max(LEAST_WIDTH, Math.min(MOST_WIDTH, Math.floor(ALL_CHOICES / vehicles.length)));
   let complete = true;
-  const levels: Sums[] = [{ points: [], head: [0], channel: [0], came: [] }];
+  const levels: Sums[] = [NO_CAMERA];
   for (const camera of own) {
     const points = frontiers.get(camera) ?? frontier(camera.jobs, camera.allowed);
     frontiers.set(camera, points);
@@ -120,31 +122,41 @@ function frontOf(
   };
 }
 
-/** The sums with one camera more. Those of each of its cuts are sorted already: they are merged. O(rows · k²). */
+/**
+ * The sums with one camera more, without those that others beat. Those of each of its cuts are sorted already: they are
+ * merged, O(k) for each that stays.
+ */
 function withCamera(before: Sums, points: readonly Point[]): Sums {
+  const rows = before.head.length;
   const sums: Sums = { points, head: [], channel: [], came: [] };
   const next = points.map(() => 0);
+  let lastChannel = Number.POSITIVE_INFINITY;
   for (;;) {
     let first = -1;
     let leastHead = Number.POSITIVE_INFINITY;
     let leastChannel = Number.POSITIVE_INFINITY;
     for (let point = 0; point < points.length; point++) {
-      const row = next[point]!;
-      if (row >= before.head.length) continue;
-      const head = before.head[row]! + points[point]!.p1;
-      const channel = before.channel[row]! + points[point]!.p2;
-      if (head > leastHead || (head === leastHead && channel >= leastChannel)) continue;
+      const { p1, p2 } = points[point]!;
+      let row = next[point]!;
+      // All that come now have longer heads than the last that stayed: they must have the channel shorter.
+      while (row < rows && before.channel[row]! + p2 >= lastChannel) row++;
+      next[point] = row;
+      if (row === rows) continue;
+      const ofHead = before.head[row]! + p1;
+      const ofChannel = before.channel[row]! + p2;
+      if (ofHead > leastHead || (ofHead === leastHead && ofChannel >= leastChannel)) continue;
       first = point;
-      leastHead = head;
-      leastChannel = channel;
+      leastHead = ofHead;
+      leastChannel = ofChannel;
     }
-    if (first < 0) return sums;
-    const row = next[first]!++;
-    if (sums.channel.length > 0 && leastChannel >= sums.channel.at(-1)!) continue;
+    if (first < 0) break;
     sums.head.push(leastHead);
     sums.channel.push(leastChannel);
-    sums.came.push(row * points.length + first);
+    sums.came.push(next[first]! * points.length + first);
+    next[first]!++;
+    lastChannel = leastChannel;
   }
+  return sums;
 }
 
 /** At most `width` rows, evenly, with both ends. */
