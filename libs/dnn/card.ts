@@ -1,4 +1,4 @@
-/** The model's card: how a picture becomes the network's input, and what its classes are called. */
+/** The model's card: how a picture becomes the network's input, and how its output is read. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MAX_LABEL_LENGTH } from '@splitlane/proto';
@@ -8,6 +8,7 @@ import { ModelError } from './onnx.ts';
 
 const Label = z.string().max(MAX_LABEL_LENGTH);
 const perChannel = z.array(z.number()).min(1).max(4);
+const share = z.number().min(0).max(1);
 
 /** What a YAML file beside the model may say; every key is optional. */
 export const CardFile = z.strictObject({
@@ -22,11 +23,22 @@ export const CardFile = z.strictObject({
   fit: z.enum(['stretch', 'letterbox']).optional(),
   /** Names of the classes, or the path of a text file with one name a line. */
   labels: z.union([z.array(Label), z.string()]).optional(),
+  /** The best classes; the boxes of a grid, as YOLOv2 has them; or nothing but the digest. */
+  read: z.enum(['classify', 'detect', 'raw']).optional(),
+  /** Width and height of the anchors in grid cells, in the output's order. */
+  anchors: z
+    .array(z.tuple([z.number().positive(), z.number().positive()]))
+    .min(1)
+    .max(100)
+    .optional(),
+  /** A box has a higher score than this. */
+  threshold: share.optional(),
+  /** Of two boxes of a class, intersection over union above which the worse is left out. */
+  overlap: share.optional(),
 });
 export type CardFile = z.infer<typeof CardFile>;
 
-/** A card with every question answered. */
-export interface Card {
+interface InputCard {
   readonly height: number;
   readonly width: number;
   readonly channels: 'rgb' | 'bgr' | 'grey';
@@ -38,8 +50,30 @@ export interface Card {
   readonly labels: readonly string[];
 }
 
+/** How boxes are read off a grid; see `detectBoxes`. */
+export interface Detect {
+  readonly read: 'detect';
+  /** Width and height in grid cells. */
+  readonly anchors: readonly (readonly [number, number])[];
+  readonly threshold: number;
+  readonly overlap: number;
+}
+
+/**
+ * Absent means classify, so that the content hash of a classifier is what it was before there was anything
+ * else: users may have written it into a configuration.
+ */
+type Reading = { readonly read?: 'classify' } | { readonly read: 'raw' } | Detect;
+
+/** A card with every question answered. */
+export type Card = InputCard & Reading;
+export type DetectCard = InputCard & Detect;
+
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const IMAGENET_GREY = { mean: [0.449], std: [0.226] };
+// Usual for YOLOv2 on VOC; its authors' program has 0.24 to 0.5 and 0.3 to 0.45, from version to version.
+const THRESHOLD = 0.3;
+const OVERLAP = 0.45;
 
 /** The path of the card that belongs to a model: the same name, ending in .yaml. */
 export function cardPath(modelFile: string): string {
@@ -79,6 +113,13 @@ export function readCard(modelFile: string): CardFile {
       `${file}: labels: line ${tooLong + 1} of ${labelFile} is longer than ${MAX_LABEL_LENGTH} characters`,
     );
   return { ...parsed.data, labels: lines };
+}
+
+/** What a card says over what is said without it: a built-in network has a card of its own. */
+export function cardOver(defaults: CardFile, card: CardFile): CardFile {
+  const { anchors, threshold, overlap, ...rest } = defaults;
+  const detects = (card.read ?? defaults.read) === 'detect';
+  return { ...(detects ? defaults : rest), ...card };
 }
 
 /**
@@ -136,5 +177,20 @@ export function resolveCard(card: CardFile, inputDims: readonly (number | undefi
     std,
     fit: card.fit ?? 'stretch',
     labels: Array.isArray(card.labels) ? card.labels : [],
+    ...resolveReading(card, file),
   };
+}
+
+function resolveReading(card: CardFile, file: string): Reading {
+  const { read = 'classify', anchors, threshold = THRESHOLD, overlap = OVERLAP } = card;
+  if (read === 'detect') {
+    if (!anchors)
+      throw new ModelError(
+        `${cardPath(file)}: 'read: detect' needs 'anchors: [[width, height], …]' in grid cells`,
+      );
+    return { read, anchors, threshold, overlap };
+  }
+  const stray = (['anchors', 'threshold', 'overlap'] as const).find((key) => card[key] !== undefined);
+  if (stray) throw new ModelError(`${cardPath(file)}: ${stray} is for 'read: detect' only`);
+  return read === 'raw' ? { read } : {};
 }

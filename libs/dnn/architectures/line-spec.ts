@@ -1,4 +1,5 @@
-/** Line architectures as data: what their layers are, what shapes and how many multiply-adds follow. */
+/** Lines of plain layers as data, the short way to say what needs no builder. */
+import { type Architecture, describe } from './builder.ts';
 
 export type Layer =
   | {
@@ -35,26 +36,27 @@ export interface LayerShape {
   readonly macs: number;
 }
 
-const elements = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
+/** The architecture that a line is. */
+export function line(spec: LineSpec): Architecture {
+  const { name, input, seed, layers } = spec;
+  return {
+    ...{ name, input, seed },
+    build: (network, picture) =>
+      layers.reduce((x, layer) => {
+        if (layer.kind === 'conv') return network.conv(x, layer.name, { ...layer, activation: 'relu' });
+        if (layer.kind === 'max-pool') return network.maxPool(x, layer.name, layer);
+        return network.fullyConnected(x, layer.name, layer.channels, layer.relu ? 'relu' : undefined);
+      }, picture),
+  };
+}
 
 /** The shape and the multiply-adds of every layer, in order. */
 export function layerShapes(spec: LineSpec): LayerShape[] {
-  let dims: readonly number[] = [1, ...spec.input];
-  return spec.layers.map((layer) => {
-    const inputDims = dims;
-    const [, channels = 0, height = 1, width = 1] = dims;
-    let macs = 0;
-    if (layer.kind === 'fully-connected') {
-      macs = elements(dims) * layer.channels;
-      dims = [1, layer.channels];
-    } else {
-      const pad = layer.kind === 'conv' ? layer.pad : 0;
-      const side = (length: number): number =>
-        Math.floor((length + 2 * pad - layer.kernel) / layer.stride) + 1;
-      const outputChannels = layer.kind === 'conv' ? layer.channels : channels;
-      dims = [1, outputChannels, side(height), side(width)];
-      if (layer.kind === 'conv') macs = elements(dims) * channels * layer.kernel ** 2;
-    }
-    return { layer, inputDims, outputDims: dims, macs };
-  });
+  const { input, layers } = describe(line(spec));
+  return layers.map(({ output, macs }, index) => ({
+    layer: spec.layers[index]!,
+    inputDims: (layers[index - 1]?.output ?? input).dims,
+    outputDims: output.dims,
+    macs,
+  }));
 }

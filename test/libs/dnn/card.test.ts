@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { type CardFile, cardPath, readCard, resolveCard } from '../../../libs/dnn/card.ts';
+import { type CardFile, cardOver, cardPath, readCard, resolveCard } from '../../../libs/dnn/card.ts';
 import { folder, isModelError } from './models.ts';
 
 const FILE = 'some/model.onnx';
@@ -63,6 +63,51 @@ test('What a card says is taken over as it is.', () => {
   };
   const { range, mean, std, fit, labels } = resolveCard(said, PICTURE, FILE);
   assert.deepEqual({ range, mean, std, fit, labels }, said);
+});
+
+test('A card says how the output is read; without a word its classes are, which leaves the card as it was.', () => {
+  assert.deepEqual(resolveCard({ read: 'classify' }, PICTURE, FILE), resolveCard({}, PICTURE, FILE));
+  assert.equal(resolveCard({ read: 'raw' }, PICTURE, FILE).read, 'raw');
+});
+
+test('A detector’s card has its anchors, and a threshold and an overlap unless it says others.', () => {
+  const anchors: [number, number][] = [
+    [1.08, 1.19],
+    [3.42, 4.41],
+  ];
+  const reading = (card: CardFile): unknown => {
+    const resolved = resolveCard(card, PICTURE, FILE);
+    assert.ok(resolved.read === 'detect');
+    return [resolved.anchors, resolved.threshold, resolved.overlap];
+  };
+  assert.deepEqual(reading({ read: 'detect', anchors }), [anchors, 0.3, 0.45]);
+  assert.deepEqual(reading({ read: 'detect', anchors, threshold: 0, overlap: 1 }), [anchors, 0, 1]);
+});
+
+test('A detector without anchors is refused, and so is what only a detector has.', () => {
+  refused(
+    { read: 'detect' },
+    PICTURE,
+    /^some\/model\.yaml: 'read: detect' needs 'anchors: \[\[width, height\], …\]' in grid cells$/,
+  );
+  refused({ threshold: 0.5 }, PICTURE, /^some\/model\.yaml: threshold is for 'read: detect' only$/);
+  refused({ read: 'raw', anchors: [[1, 1]] }, PICTURE, /anchors is for 'read: detect' only$/);
+  refused({ read: 'classify', overlap: 0.5 }, PICTURE, /overlap is for 'read: detect' only$/);
+});
+
+test('A card stands over the one that a network has of its own; another reading drops what was for boxes.', () => {
+  const own: CardFile = {
+    fit: 'letterbox',
+    labels: ['car'],
+    read: 'detect',
+    anchors: [[1, 2]],
+    threshold: 0.5,
+  };
+  assert.deepEqual(cardOver(own, {}), own);
+  assert.deepEqual(cardOver(own, { threshold: 0.1, labels: [] }), { ...own, threshold: 0.1, labels: [] });
+  const raw = cardOver(own, { read: 'raw' });
+  assert.deepEqual(raw, { fit: 'letterbox', labels: ['car'], read: 'raw' });
+  assert.equal(resolveCard(raw, PICTURE, FILE).read, 'raw');
 });
 
 test('A batch that is fixed to another size than 1 is refused.', () => {
@@ -144,6 +189,11 @@ test('Every fault of a card is told at once, in one line that names it.', (conte
   faulty('size: [224]\n', /size/);
   faulty('mean: [a]\n', /mean\.0: /);
   faulty('std: [.inf, 1, 1]\n', /std\.0: /);
+  faulty('read: boxes\nthreshold: 1.5\noverlap: -1\n', /read: /, /threshold: /, /overlap: /);
+  faulty('anchors: []\n', /anchors: /);
+  faulty('anchors: [1, 2]\n', /anchors\.0: /);
+  faulty('anchors: [[1, 0]]\n', /anchors\.0\.1: /);
+  faulty('anchors: [[1, 2, 3]]\n', /anchors\.0: /);
   faulty('- a list\n', /card: /);
   faulty('size: [1, 2\nmean: {', /not YAML: /);
   faulty('labels: missing.txt\n', /labels: .*missing\.txt cannot be read/);
