@@ -5,8 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { cloudCommand } from './commands/cloud.ts';
+import { cutCommand } from './commands/cut.ts';
+import { cutsCommand } from './commands/cuts.ts';
 import { demoCommand } from './commands/demo.ts';
 import { planCommand } from './commands/plan.ts';
+import { profileCommand } from './commands/profile.ts';
 import { rsuCommand } from './commands/rsu.ts';
 import { vehicleCommand } from './commands/vehicle.ts';
 import { exitCodeOf, USER_FAULT } from './exit-codes.ts';
@@ -27,6 +30,9 @@ const program = new Command('splitlane')
 for (const command of [
   demoCommand(),
   planCommand(),
+  profileCommand(),
+  cutsCommand(),
+  cutCommand(),
   vehicleCommand(version),
   rsuCommand(version),
   cloudCommand(version),

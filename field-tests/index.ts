@@ -1,7 +1,10 @@
+export { median } from './median.ts';
 export { RASPBERRY_PI_CLASS } from './power-model.ts';
 export {
   type AnsweredFrame,
   answeredFrames,
+  type LossyAnswer,
+  lossyKey,
   type PolicySummary,
   type RunSummary,
   summarise,

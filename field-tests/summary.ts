@@ -3,6 +3,7 @@
  * taken from anywhere but the logs and the whole model's own answers.
  */
 import type { LogReader, Row } from '@splitlane/journal';
+import { type Codec, isLossless } from '@splitlane/proto';
 import type { PowerModel } from '@splitlane/sched';
 import { median } from './median.ts';
 import { RASPBERRY_PI_CLASS } from './power-model.ts';
@@ -23,7 +24,7 @@ export interface PolicySummary {
   readonly uplinkShare: number;
   /** A vehicle's energy in joules by the power model, for each of its frames: median over vehicles and rounds. */
   readonly energyPerFrameJ: number;
-  /** The cuts that its frames took, by name, the most frequent first. */
+  /** The cuts that its frames took, by name, with the codec unless it is float32; the most frequent first. */
   readonly cuts: readonly string[];
 }
 
@@ -33,8 +34,12 @@ export interface RunSummary {
   readonly power: PowerModel;
   /** Frames that were captured, those of warm-up rounds included. */
   readonly jobs: number;
-  /** Results whose every bit equals the whole model's. */
+  /** Results whose every bit equals the whole model's; those of lossy codecs do not count. */
   readonly identical: number;
+  /** Results of tensors that lost something by their codec. */
+  readonly lossy: number;
+  /** Those of them that are what their codec makes of the frame, and lost no more than was allowed. */
+  readonly withinLoss: number;
   /** Frames that were to go through the cloud, and were finished by their vehicle. */
   readonly local: number;
   /** Frames that were dropped, with the reason in the log. */
@@ -60,10 +65,23 @@ export interface AnsweredFrame {
   readonly jpegDigest: string;
   /** Digest of the answer. */
   readonly digest: string;
+  /** The cut and the codec of the tensor that the cloud had, where something was lost by it. */
+  readonly lossy?: { readonly cut: number; readonly codec: Codec };
+}
+
+/** What a lossy codec makes of a frame: the digest of the answer, and how far it is from the whole model's. */
+export interface LossyAnswer {
+  readonly digest: string;
+  readonly loss: number;
+}
+
+/** The name of what a frame's tensor at this cut in this codec comes to. */
+export function lossyKey(jpegDigest: string, { cut, codec }: NonNullable<AnsweredFrame['lossy']>): string {
+  return `${jpegDigest}/${cut}/${codec}`;
 }
 
 interface PlanRow {
-  readonly streams: readonly { readonly camera: string; readonly cut: number }[];
+  readonly streams: readonly { readonly camera: string; readonly cut: number; readonly codec: Codec }[];
 }
 
 /** What was done of a vehicle's round, by its frames and their spans. */
@@ -76,18 +94,33 @@ interface Work {
 /** Stages that keep a vehicle's processor busy: a frame that the cloud left to its vehicle was computed there too. */
 const ON_PROCESSOR = new Set(['head', 'local']);
 const NO_WORK: Work = { frames: 0, processorMs: 0, uplinkMs: 0 };
+const NOTHING_LOST = { answers: new Map<string, LossyAnswer>(), maxLoss: 0 };
 const REJECTED = new Set(['message-rejected', 'tensor-refused', 'result-ignored', 'plan-refused', 'door']);
 
 /** Every frame of a run that ended with an answer. */
 export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
+  const plans = plansOf(logs);
   return vehicleLogs(logs).flatMap(({ run, log }) => {
-    const digests = new Map(log.rows('result').map(({ frame, digest }) => [frame, digest]));
-    return log.rows('frame').flatMap(({ frame, camera, frame_index, jpeg_digest }) => {
-      const digest = digests.get(frame);
-      return digest
-        ? [{ vehicle: run.node, camera, frameIndex: frame_index, jpegDigest: jpeg_digest, digest }]
-        : [];
-    });
+    const results = new Map(log.rows('result').map((row) => [row.frame, row]));
+    const epochs = new Map(log.rows('round').map(({ round, epoch }) => [round, epoch]));
+    return log
+      .rows('frame')
+      .flatMap(({ frame, round, camera, frame_index, jpeg_digest }): AnsweredFrame[] => {
+        const { digest, outcome } = results.get(frame) ?? {};
+        if (!digest) return [];
+        const plan = plans.get(`${run.node}/${epochs.get(round)}`);
+        const stream = plan?.streams.find((planned) => planned.camera === camera);
+        // What a vehicle finished itself it finished from the tensor as it was.
+        const lost = outcome === 'cloud' && stream && !isLossless(stream.codec);
+        const answered = {
+          vehicle: run.node,
+          camera,
+          frameIndex: frame_index,
+          jpegDigest: jpeg_digest,
+          digest,
+        };
+        return [lost ? { ...answered, lossy: { cut: stream.cut, codec: stream.codec } } : answered];
+      });
   });
 }
 
@@ -95,12 +128,14 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
  * @param expected digest of the whole model's answer to a frame, by the digest of its JPEG.
  * @param cutNames names of the model's cuts.
  * @param power the vehicles' power, by which their spans become energy.
+ * @param lossy what lossy codecs make of frames, by `lossyKey`, and how much may be lost.
  */
 export function summarise(
   logs: readonly LogReader[],
   expected: ReadonlyMap<string, string>,
   cutNames: readonly string[],
   power: PowerModel = RASPBERRY_PI_CLASS,
+  lossy: { readonly answers: ReadonlyMap<string, LossyAnswer>; readonly maxLoss: number } = NOTHING_LOST,
 ): RunSummary {
   const vehicles = vehicleLogs(logs).map(({ run, log }) => ({
     node: run.node,
@@ -109,13 +144,7 @@ export function summarise(
     rounds: log.rows('round'),
     work: workByRound(log),
   }));
-  const plans = new Map(
-    logs.flatMap((log) =>
-      log
-        .rows('plan')
-        .map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
-    ),
-  );
+  const plans = plansOf(logs);
   const rounds = vehicles.flatMap(({ node, work, rounds: own }) =>
     own
       .filter(({ measured }) => measured === 1)
@@ -138,7 +167,7 @@ export function summarise(
       energyPerFrameJ: median(
         of.filter(({ work }) => work.frames > 0).map(({ row, work }) => energyPerFrameJ(row, work, power)),
       ),
-      cuts: byFrequency(cuts.map(({ cut }) => cutNames[cut] ?? String(cut))),
+      cuts: byFrequency(cuts.map(({ cut, codec }) => wayName(cutNames[cut] ?? String(cut), codec))),
     };
   });
   const speed = (name: string, makespanMs: number): number | undefined => {
@@ -146,6 +175,7 @@ export function summarise(
     return other && other.makespanMs / makespanMs;
   };
 
+  const answered = answeredFrames(logs);
   const results = vehicles.flatMap((vehicle) => vehicle.results);
   const faults = logs.flatMap((log) => log.rows('fault'));
   const eventLoops = logs.map((log) => ({
@@ -165,8 +195,14 @@ export function summarise(
     })),
     power,
     jobs: vehicles.reduce((sum, { frames }) => sum + frames.length, 0),
-    identical: answeredFrames(logs).filter(({ jpegDigest, digest }) => expected.get(jpegDigest) === digest)
-      .length,
+    identical: answered.filter(
+      ({ jpegDigest, digest, lossy }) => !lossy && expected.get(jpegDigest) === digest,
+    ).length,
+    lossy: answered.filter((frame) => frame.lossy).length,
+    withinLoss: answered.filter((frame) => {
+      const answer = frame.lossy && lossy.answers.get(lossyKey(frame.jpegDigest, frame.lossy));
+      return answer?.digest === frame.digest && answer.loss <= lossy.maxLoss;
+    }).length,
     local: results.filter(({ outcome, reason }) => outcome === 'local' && reason !== null).length,
     dropped: results.filter(({ outcome }) => outcome === 'dropped').length,
     lost: vehicles.reduce((sum, vehicle) => sum + lostFrames(vehicle.frames, vehicle.results), 0),
@@ -178,6 +214,17 @@ export function summarise(
     eventLoopP99Ms: Math.max(0, ...eventLoops.map(({ p99Ms }) => p99Ms)),
     eventLoops,
   };
+}
+
+/** Every plan of a run, by vehicle and epoch. */
+function plansOf(logs: readonly LogReader[]): Map<string, PlanRow> {
+  return new Map(
+    logs.flatMap((log) =>
+      log
+        .rows('plan')
+        .map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
+    ),
+  );
 }
 
 function vehicleLogs(logs: readonly LogReader[]): { run: Row<'run'>; log: LogReader }[] {
@@ -225,6 +272,11 @@ function energyPerFrameJ(
   { cpuW, radioW, idleW }: PowerModel,
 ): number {
   return (cpuW * processorMs + radioW * uplinkMs + idleW * makespan_ms) / 1000 / frames;
+}
+
+/** What is sent as it is goes by the cut alone. */
+function wayName(cut: string, codec: Codec): string {
+  return codec === 'float32' ? cut : `${cut} (${codec})`;
 }
 
 function byFrequency(names: readonly string[]): string[] {

@@ -3,7 +3,7 @@ import type { Clock } from '@splitlane/clock';
 import { InferenceThread, type Input, type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { NodeLog, StepRunner } from '@splitlane/journal';
 import { ClockSync, Session, TensorAssembler } from '@splitlane/net';
-import { PROTOCOL_VERSION, RefusedError, type TensorChunk } from '@splitlane/proto';
+import { isCoded, PROTOCOL_VERSION, RefusedError, type TensorChunk } from '@splitlane/proto';
 import type { CloudConfig } from './config.ts';
 import type { CloudEffect, CloudEvent, TailJob } from './policy/events.ts';
 import { type CloudState, initialState, refusal, step } from './policy/step.ts';
@@ -152,7 +152,9 @@ export class CloudWorker {
     const input: Input =
       codec === 'jpeg'
         ? { kind: 'jpeg', data: bytes }
-        : { kind: 'float32', data: new Float32Array(bytes.buffer) };
+        : isCoded(codec)
+          ? { kind: 'coded', codec, data: bytes }
+          : { kind: 'float32', data: new Float32Array(bytes.buffer) };
     try {
       const { startMs, endMs, answer } = await this.#threads[worker]!.run({
         from: cut,

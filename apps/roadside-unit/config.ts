@@ -6,6 +6,20 @@ import { z } from 'zod';
 export const PolicyName = z.enum(['lo', 'ro', 'ro-jpeg', 'po', 'jps', 'jps-mix', 'exact']);
 export type PolicyName = z.infer<typeof PolicyName>;
 
+/** A tensor at a cut in a codec, as it was measured on some frames. */
+export const CodedPoint = z.strictObject({
+  cut: z.number().int().min(0),
+  codec: Codec,
+  /** Mean of the coded bytes. */
+  bytes: z.number().positive(),
+  /** Times on the machine that measured, in ms. */
+  encodeMs: z.number().min(0),
+  decodeMs: z.number().min(0),
+  /** How much of the network's answer is lost: 0 for none. */
+  loss: z.number().min(0),
+});
+export type CodedPoint = z.infer<typeof CodedPoint>;
+
 export const RoadsideUnitConfig = z.strictObject({
   node: Name,
   /** Where the broker listens; port 0 takes a free one. */
@@ -19,6 +33,10 @@ export const RoadsideUnitConfig = z.strictObject({
   keepFramesOnBoard: z.boolean(),
   /** The codecs that policies choose among: a JPEG only at cut 0, as the camera made it. */
   codecs: z.array(Codec).min(1).default(['float32']),
+  /** What is known of coded tensors: only these are planned. */
+  codedPoints: z.array(CodedPoint).default([]),
+  /** No job may lose more than this. */
+  maxLoss: z.number().min(0).default(0),
   /** Rounds begin when so many vehicles and a cloud worker are there. */
   vehicles: z.number().int().min(1).max(1000),
   /** Policies in turn, each for so many rounds, the first ones of which are not measured. */

@@ -37,7 +37,8 @@ export class RoadsideUnit {
 
   /** Opens the log and the broker; returns the port that it listens on, once nodes can say hello. */
   async start(softwareVersion: string): Promise<number> {
-    const { node, listen, modelHash, keepFramesOnBoard, codecs, vehicles, campaign } = this.#config;
+    const { node, listen, modelHash, ...rest } = this.#config;
+    const { keepFramesOnBoard, codecs, codedPoints, maxLoss, vehicles, campaign } = rest;
     await this.#log.start({
       role: 'roadside-unit',
       softwareVersion,
@@ -45,7 +46,10 @@ export class RoadsideUnit {
       modelHash: modelHash ?? null,
     });
     const port = await this.#broker.start(listen.host, listen.port);
-    const initial = initialState({ modelHash, keepFramesOnBoard, codecs, vehicles, campaign });
+    const initial = initialState({
+      ...{ modelHash, keepFramesOnBoard, codecs, codedPoints, maxLoss },
+      ...{ vehicles, campaign },
+    });
     this.#steps = new StepRunner(initial, step, {
       recorder: this.#log,
       clock: this.#clock,

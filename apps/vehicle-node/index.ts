@@ -1,3 +1,3 @@
 export { CameraConfig, VehicleConfig } from './config.ts';
-export { type Camera, CameraError, listPictures, openCamera } from './io/camera.ts';
+export { type Camera, CameraError, type Frame, listPictures, openCamera } from './io/camera.ts';
 export { VehicleNode } from './vehicle-node.ts';

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '@splitlane/clock';
 import { InferenceThread, type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { NodeLog, StepRunner } from '@splitlane/journal';
 import { ClockSync, Link, Session, sendTensor, type Transfer } from '@splitlane/net';
-import { PROTOCOL_VERSION, RefusedError, type Round } from '@splitlane/proto';
+import { isCoded, PROTOCOL_VERSION, RefusedError, type Round } from '@splitlane/proto';
 import type { VehicleConfig } from './config.ts';
 import { type Camera, CameraError, type Frame, openCamera } from './io/camera.ts';
 import type { VehicleEffect, VehicleEvent } from './policy/events.ts';
@@ -17,6 +17,8 @@ interface Held {
   readonly jpeg: Buffer;
   /** The tensor at the cut that the job has reached. */
   tensor: Float32Array<ArrayBuffer>;
+  /** The same as it is to be sent, where it is coded. */
+  coded?: Uint8Array;
 }
 
 export class VehicleNode {
@@ -246,17 +248,22 @@ export class VehicleNode {
   }
 
   async #run(effect: VehicleEffect & { kind: 'run' }): Promise<void> {
-    const { frame, from, to, stage, emulatedMs } = effect;
+    const { frame, from, to, stage, emulatedMs, encodeAs } = effect;
     const held = this.#held.get(frame)!;
     try {
       const input = { kind: 'float32' as const, data: held.tensor };
       // The thread gets a copy: until the head is done the job still stands at the cut before it.
       const reply = await this.#thread.run(
-        { from, to, input, ...(emulatedMs === undefined ? {} : { emulatedMs }) },
+        {
+          ...{ from, to, input },
+          ...(emulatedMs === undefined ? {} : { emulatedMs }),
+          ...(encodeAs === undefined ? {} : { encodeAs }),
+        },
         true,
       );
       this.#span(frame, stage, reply.startMs, reply.endMs);
       if (reply.tensor) held.tensor = reply.tensor;
+      if (reply.coded) held.coded = reply.coded;
       const { overrun, answer } = reply;
       this.#steps.take({ kind: 'run-done', frame, overrun, ...(answer ? { answer } : {}) });
     } catch (error) {
@@ -269,7 +276,8 @@ export class VehicleNode {
     const { node, link } = this.#config;
     const held = this.#held.get(frame)!;
     const { buffer, byteOffset, byteLength } = held.tensor;
-    const data = codec === 'jpeg' ? held.jpeg : new Uint8Array(buffer, byteOffset, byteLength);
+    const plain = new Uint8Array(buffer, byteOffset, byteLength);
+    const data = codec === 'jpeg' ? held.jpeg : isCoded(codec) ? held.coded! : plain;
     const header = { frame, epoch, camera, cut, codec, dims: [...this.#model.cuts[cut]!.dims] };
     const options = { uplinkBps: link.uplinkBps, now: () => this.#clock.now() };
     const transfer = sendTensor(this.#session, this.#link!, node, header, data, options);

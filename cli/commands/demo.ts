@@ -28,9 +28,11 @@ export function demoCommand(): Command {
     )
     .option(
       '--codecs <names>',
-      'what policies choose among: float32, jpeg (only at cut 0, as the camera made it)',
-      'float32',
+      'what policies choose among: float32, float16, uint8, uint8-channel, each with -zstd or not, and at cut 0 ' +
+        'raw-uint8 and jpeg (default: float32; with --max-loss all of them)',
     )
+    .option('--max-loss <x>', 'how much of the answer a coded tensor may lose (default: 0)')
+    .option('--calibrate <dir>', 'pictures that codecs are measured on (default: the frames of the run)')
     .option('--keep-frames-on-board', 'frames may not leave the vehicle, compressed or not')
     .option('--log <dir>', "the run's own folder, absent or empty (default: a new one in runs/)")
     .option('--json', 'the result as one JSON object on stdout')

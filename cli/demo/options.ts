@@ -7,7 +7,7 @@ import { PolicyName } from '@splitlane/roadside-unit';
 import type { PowerModel } from '@splitlane/sched';
 import { listPictures } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
-import { linkBps, milliseconds, namesOf, powerModel, whole } from '../options.ts';
+import { amount, linkBps, milliseconds, namesOf, powerModel, whole } from '../options.ts';
 
 /** Seed of the drawn road: the same frames in every run. */
 const SCENE_SEED = 7;
@@ -24,7 +24,9 @@ export interface DemoWords {
   readonly vehicleMs: string;
   readonly power: string;
   readonly policy?: string;
-  readonly codecs: string;
+  readonly codecs?: string;
+  readonly maxLoss?: string;
+  readonly calibrate?: string;
   readonly keepFramesOnBoard?: boolean;
   readonly log?: string;
   readonly json?: boolean;
@@ -43,6 +45,9 @@ export interface DemoOptions {
   readonly power: PowerModel;
   readonly policies: readonly PolicyName[];
   readonly codecs: readonly Codec[];
+  readonly maxLoss: number;
+  /** Folders of the pictures that codecs are measured on; none: the frames of the run. */
+  readonly calibrateDirs: readonly string[];
   readonly keepFramesOnBoard: boolean;
   readonly log: string;
   readonly json: boolean;
@@ -63,19 +68,27 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     cameras: whole('--cameras', words.cameras, MAX_CAMERAS),
     rounds: whole('--rounds', words.rounds, 1_000_000),
     model: words.model,
-    framesDirs: words.frames === undefined ? [] : framesDirs(words.frames),
+    framesDirs: words.frames === undefined ? [] : framesDirs('--frames', words.frames),
     uplinkBps: linkBps(words.link),
     rttMs: milliseconds('--rtt', words.rtt, 0),
     vehicleMs: words.vehicleMs.split(',').map((word) => milliseconds('--vehicle-ms', word, Number.MIN_VALUE)),
     power: powerModel('--power', words.power),
     policies: policies(words.policy, keepFramesOnBoard),
-    codecs: namesOf('--codecs', words.codecs, Codec.options),
+    codecs: codecs(words),
+    maxLoss: words.maxLoss === undefined ? 0 : amount('--max-loss', words.maxLoss, 'a loss'),
+    calibrateDirs: words.calibrate === undefined ? [] : framesDirs('--calibrate', words.calibrate),
     keepFramesOnBoard,
     log: checkLogFolder(path.resolve(words.log ?? defaultLog)),
     json: words.json === true,
     keepRunning: words.keepRunning === true,
     sceneSeed: SCENE_SEED,
   };
+}
+
+/** Tensors as they are, unless codecs are named; whoever says what may be lost means all of them. */
+function codecs({ codecs: named, maxLoss }: DemoWords): Codec[] {
+  if (named !== undefined) return namesOf('--codecs', named, Codec.options);
+  return maxLoss === undefined ? ['float32'] : [...Codec.options];
 }
 
 /** @throws UsageError where the run's own folder is a file, or holds something already. */
@@ -108,10 +121,10 @@ function policies(words: string | undefined, keepFramesOnBoard: boolean): Policy
 }
 
 /** One folder for all vehicles, or its sub-folders with pictures, one for each vehicle in turn. */
-function framesDirs(folder: string): string[] {
-  if (!existsSync(folder)) throw new UsageError(`--frames ${folder}: there is no such folder`);
+function framesDirs(option: string, folder: string): string[] {
+  if (!existsSync(folder)) throw new UsageError(`${option} ${folder}: there is no such folder`);
   if (!statSync(folder).isDirectory())
-    throw new UsageError(`--frames ${folder}: this is a file, not a folder`);
+    throw new UsageError(`${option} ${folder}: this is a file, not a folder`);
   const inside = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => path.join(folder, entry.name))

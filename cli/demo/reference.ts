@@ -1,57 +1,91 @@
-/** What the whole, uncut model says of the frames of a run: the measure of every split result. */
+/** What is to come of the frames of a run: the measure of every split result. */
 import { createHash } from 'node:crypto';
 import { type Assignment, InferenceThread, type PreparedModel } from '@splitlane/dnn';
-import type { AnsweredFrame } from '@splitlane/field-tests';
-import { type Camera, type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
+import { type AnsweredFrame, type LossyAnswer, lossyKey } from '@splitlane/field-tests';
+import {
+  type Camera,
+  type CameraConfig,
+  type Frame,
+  openCamera,
+  type VehicleConfig,
+} from '@splitlane/vehicle-node';
+import { lossOf } from './calibration.ts';
 
 const THREADS = 2;
 
+export interface ReferenceAnswers {
+  /** Digests of the whole, uncut model's answers, by the digest of the frame's JPEG. */
+  readonly whole: Map<string, string>;
+  /** What lossy codecs make of the frames, by `lossyKey`. */
+  readonly lossy: Map<string, LossyAnswer>;
+}
+
 /**
- * Digests of the whole model's answers, by the digest of the frame's JPEG. The frames are captured again:
- * a camera gives the same frame for the same number. A frame that comes out different has no entry.
+ * The frames are captured again: a camera gives the same frame for the same number. A frame that comes out different
+ * has no entry. Where a lossy codec was used, head, codec and tail are run again.
  * @param onProgress told after each frame; what it throws ends the work.
  */
-export async function referenceDigests(
+export async function referenceAnswers(
   model: PreparedModel,
   vehicles: readonly VehicleConfig[],
   frames: readonly AnsweredFrame[],
+  seededWeights: boolean,
   onProgress: (fraction: number) => void,
-): Promise<Map<string, string>> {
-  const whole: Assignment = { ...model, segments: [model.file], cuts: [model.cuts[0]!, model.cuts.at(-1)!] };
-  const threads = Array.from({ length: THREADS }, () => new InferenceThread(whole));
+): Promise<ReferenceAnswers> {
+  const uncut: Assignment = { ...model, segments: [model.file], cuts: [model.cuts[0]!, model.cuts.at(-1)!] };
+  const anyLossy = frames.some(({ lossy }) => lossy);
+  const threads = Array.from({ length: THREADS }, () => ({
+    whole: new InferenceThread(uncut),
+    chain: anyLossy ? new InferenceThread(model) : undefined,
+  }));
   const cameras = new Map<string, Camera>();
-  const cameraOf = (vehicle: string, name: string): Camera => {
+  const capture = async ({
+    vehicle,
+    camera: name,
+    frameIndex,
+    jpegDigest,
+  }: AnsweredFrame): Promise<Frame | undefined> => {
     const key = `${vehicle}/${name}`;
-    const known = cameras.get(key);
-    if (known) return known;
     const { cameras: configs } = vehicles.find(({ node }) => node === vehicle)!;
     const config: CameraConfig = configs.find((camera) => camera.name === name)!;
-    const camera = openCamera(config, model.card, () => {});
+    const camera = cameras.get(key) ?? openCamera(config, model.card, () => {});
     cameras.set(key, camera);
-    return camera;
+    const frame = await camera.capture(frameIndex);
+    const digest = createHash('sha256').update(frame.jpeg).digest('hex').slice(0, 32);
+    return digest === jpegDigest ? frame : undefined;
   };
 
-  const wanted = [...new Map(frames.map((frame) => [frame.jpegDigest, frame])).values()];
-  const digests = new Map<string, string>();
+  const whole = new Map<string, string>();
+  const lossy = new Map<string, LossyAnswer>();
+  const last = model.cuts.length - 1;
+  const byPicture = [...Map.groupBy(frames, ({ jpegDigest }) => jpegDigest).values()];
+  const next = byPicture.values();
   let done = 0;
-  const next = wanted.values();
   try {
-    await Promise.all(threads.map((thread) => thread.ready()));
+    await Promise.all(threads.flatMap(({ whole: one, chain }) => [one.ready(), chain?.ready()]));
     await Promise.all(
-      threads.map(async (thread) => {
-        for (const { vehicle, camera, frameIndex, jpegDigest } of next) {
-          const { jpeg, tensor } = await cameraOf(vehicle, camera).capture(frameIndex);
-          const digest = createHash('sha256').update(jpeg).digest('hex').slice(0, 32);
-          if (digest === jpegDigest) {
-            const { answer } = await thread.run({ from: 0, to: 1, input: { kind: 'float32', data: tensor } });
-            digests.set(jpegDigest, answer!.digest);
+      threads.map(async ({ whole: one, chain }) => {
+        for (const alike of next) {
+          const frame = await capture(alike[0]!);
+          if (frame) {
+            const input = { kind: 'float32' as const, data: frame.tensor };
+            const reference = await one.run({ from: 0, to: 1, input, wantsOutput: true }, true);
+            whole.set(alike[0]!.jpegDigest, reference.answer!.digest);
+            for (const { jpegDigest, lossy: way } of alike) {
+              if (!way || lossy.has(lossyKey(jpegDigest, way))) continue;
+              const head = await chain!.run({ from: 0, to: way.cut, input, encodeAs: way.codec }, true);
+              const coded = { kind: 'coded' as const, codec: way.codec, data: head.coded! };
+              const tail = await chain!.run({ from: way.cut, to: last, input: coded, wantsOutput: true });
+              const loss = lossOf(reference.tensor!, tail.tensor!, seededWeights);
+              lossy.set(lossyKey(jpegDigest, way), { digest: tail.answer!.digest, loss });
+            }
           }
-          onProgress(++done / wanted.length);
+          onProgress(++done / byPicture.length);
         }
       }),
     );
   } finally {
-    await Promise.all(threads.map((thread) => thread.stop()));
+    await Promise.all(threads.flatMap(({ whole: one, chain }) => [one.stop(), chain?.stop()]));
   }
-  return digests;
+  return { whole, lossy };
 }

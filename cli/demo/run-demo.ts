@@ -2,15 +2,16 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CloudConfig } from '@splitlane/cloud';
-import { type PreparedModel, prepareModel } from '@splitlane/dnn';
+import { BUILT_IN, type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { answeredFrames, type RunSummary, summarise } from '@splitlane/field-tests';
 import { openRun } from '@splitlane/journal';
-import type { CampaignProgress, RoadsideUnitConfig } from '@splitlane/roadside-unit';
-import { type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
+import type { CampaignProgress, CodedPoint, RoadsideUnitConfig } from '@splitlane/roadside-unit';
+import { type Camera, type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
 import { ProgressLine } from '../progress.ts';
+import { calibrate } from './calibration.ts';
 import { type DemoOptions, makeLogFolder } from './options.ts';
-import { referenceDigests } from './reference.ts';
+import { referenceAnswers } from './reference.ts';
 import { Supervisor } from './supervisor.ts';
 
 const WARM_UP_ROUNDS = 3;
@@ -38,22 +39,35 @@ export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Pro
     throw new UsageError(`--keep-frames-on-board: ${model.name} has no cut between its input and its output`);
   await checkFrames(options, model);
   stopIfInterrupted('nothing was begun');
+  const seededWeights = Object.hasOwn(BUILT_IN, options.model);
+  const codedPoints = await calibrate(
+    model,
+    calibrationCameras(options, model),
+    options.codecs,
+    seededWeights,
+    (fraction) => {
+      stopIfInterrupted('nothing was begun');
+      progress.show('measuring codecs', fraction);
+    },
+  );
+  progress.clear();
   makeLogFolder(options.log);
-  const vehicles = await campaign(options, model, interrupt, progress);
+  const vehicles = await campaign(options, model, codedPoints, interrupt, progress);
 
   const logs = openRun(options.log);
   try {
     const frames = answeredFrames(logs);
-    const expected = await referenceDigests(model, vehicles, frames, (fraction) => {
+    const { whole, lossy } = await referenceAnswers(model, vehicles, frames, seededWeights, (fraction) => {
       stopIfInterrupted(`the log is in ${options.log}`);
       progress.show('comparing with the whole model', fraction);
     });
     progress.clear();
     return summarise(
       logs,
-      expected,
+      whole,
       model.cuts.map(({ id }) => id),
       options.power,
+      { answers: lossy, maxLoss: options.maxLoss },
     );
   } finally {
     for (const log of logs) log.close();
@@ -64,6 +78,7 @@ export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Pro
 async function campaign(
   options: DemoOptions,
   model: PreparedModel,
+  codedPoints: readonly CodedPoint[],
   interrupt: AbortSignal,
   progress: ProgressLine,
 ): Promise<VehicleConfig[]> {
@@ -95,7 +110,7 @@ async function campaign(
   };
   try {
     progress.show('starting the nodes', 0);
-    const rsu = roadsideUnitConfig(options, model);
+    const rsu = roadsideUnitConfig(options, model, codedPoints);
     const port = (await unlessEnded(supervisor.start(rsu.node, 'rsu', save(rsu.node, rsu))))!;
     progress.show('starting the nodes', 0.3);
     const cloud = cloudConfig(options, port);
@@ -118,13 +133,19 @@ async function campaign(
   }
 }
 
-function roadsideUnitConfig(options: DemoOptions, model: PreparedModel): RoadsideUnitConfig {
+function roadsideUnitConfig(
+  options: DemoOptions,
+  model: PreparedModel,
+  codedPoints: readonly CodedPoint[],
+): RoadsideUnitConfig {
   return {
     node: 'roadside-unit',
     listen: { host: HOST, port: 0 },
     modelHash: model.hash,
     keepFramesOnBoard: options.keepFramesOnBoard,
     codecs: [...options.codecs],
+    codedPoints: [...codedPoints],
+    maxLoss: options.maxLoss,
     vehicles: options.vehicles,
     campaign: {
       policies: [...options.policies],
@@ -170,9 +191,18 @@ function cameraConfigs(options: DemoOptions, vehicle: number): CameraConfig[] {
   }));
 }
 
+/** What codecs are measured on: the pictures that were named, or the frames that the vehicles will see. */
+function calibrationCameras(options: DemoOptions, model: PreparedModel): Camera[] {
+  const open = (config: CameraConfig): Camera => openCamera(config, model.card, () => {});
+  if (options.calibrateDirs.length === 0) return cameraConfigs(options, 0).map(open);
+  return options.calibrateDirs.map((folder) =>
+    open({ name: 'calibration', source: { kind: 'pictures', folder, first: 0, step: 1 } }),
+  );
+}
+
 /** @throws CameraError where a folder has no picture that can be read: better now than in the first round. */
 async function checkFrames(options: DemoOptions, model: PreparedModel): Promise<void> {
-  for (const folder of options.framesDirs) {
+  for (const folder of [...options.framesDirs, ...options.calibrateDirs]) {
     const config: CameraConfig = { name: 'check', source: { kind: 'pictures', folder, first: 0, step: 1 } };
     await openCamera(config, model.card, () => {}).capture(0);
   }

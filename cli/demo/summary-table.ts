@@ -34,7 +34,12 @@ export function summaryTable(summary: RunSummary): string {
   const answered = summary.jobs - summary.dropped - summary.lost;
   const lines = [
     `energy by a model, not measured: ${idleW} W all along, ${cpuW} W more to compute, ${radioW} W more to send`,
-    `results identical to the whole model: ${summary.identical} of ${answered}`,
+    `results identical to the whole model: ${summary.identical} of ${answered - summary.lossy}`,
+    ...(summary.lossy > 0
+      ? [
+          `results of lossy codecs, within the loss that is allowed: ${summary.withinLoss} of ${summary.lossy}`,
+        ]
+      : []),
     `frames lost: ${summary.lost}`,
     `finished locally because the cloud was not there: ${summary.local}`,
     `heads that outlasted their emulated time: ${summary.overruns}`,

@@ -1,5 +1,5 @@
 /** What a node's main thread and its inference thread say to each other. */
-import type { Class, CutShape } from '@splitlane/proto';
+import type { Class, Codec, CutShape } from '@splitlane/proto';
 import type { Card } from './card.ts';
 
 /** What an inference thread loads: one session per segment, from segment `first` on. */
@@ -17,9 +17,10 @@ export interface ThreadData {
   readonly stopped: Int32Array<SharedArrayBuffer>;
 }
 
-/** A tensor at the cut `from`, or at cut 0 the camera's JPEG. */
+/** A tensor at the cut `from`, plain or coded, or at cut 0 the camera's JPEG. */
 export type Input =
   | { readonly kind: 'float32'; readonly data: Float32Array<ArrayBuffer> }
+  | { readonly kind: 'coded'; readonly codec: Codec; readonly data: Uint8Array }
   | { readonly kind: 'jpeg'; readonly data: Uint8Array };
 
 export interface RunRequest {
@@ -29,6 +30,10 @@ export interface RunRequest {
   readonly from: number;
   readonly to: number;
   readonly input: Input;
+  /** The tensor at `to` is wanted in this codec as well. */
+  readonly encodeAs?: Codec;
+  /** The network's output is wanted as a tensor too. */
+  readonly wantsOutput?: boolean;
   /** The run is held until it has taken this long: a slow vehicle on a fast machine. */
   readonly emulatedMs?: number;
 }
@@ -60,8 +65,12 @@ export interface RunReply {
   readonly realMs: number;
   /** The inference took longer than the time it should have had. */
   readonly overrun: boolean;
-  /** The tensor at the cut `to`; absent where that is the output. */
+  /** The tensor at the cut `to`; absent where that is the output and nobody wants it. */
   readonly tensor?: Float32Array<ArrayBuffer>;
+  /** The same in the codec that was asked for. */
+  readonly coded?: Uint8Array<ArrayBuffer>;
+  /** Time of encoding and of decoding, in ms; both are in `realMs`. */
+  readonly codecMs: number;
   readonly answer?: Answer;
 }
 

@@ -5,9 +5,12 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock as clock } from '@splitlane/clock';
+import type { Codec } from '@splitlane/proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { rawUint8, TENSOR_CODECS, type TensorCodec } from './codecs/index.ts';
 import type {
   Answer,
+  Input,
   MeasureReply,
   MeasureRequest,
   RunReply,
@@ -22,6 +25,7 @@ import { topClasses } from './top-classes.ts';
 const { assignment, stopped } = workerData as ThreadData;
 const { segments, cuts, first, card } = assignment;
 const port = parentPort!;
+const pixels = rawUint8(card);
 const sessions: InferenceSession[] = [];
 
 /** Sleeps this thread until `atMs`; precise to about 0.1 ms, where a timer is to a millisecond. */
@@ -44,17 +48,40 @@ function answerOf(output: Float32Array): Answer {
   return { top: topClasses(output, card.labels), digest };
 }
 
+function codecOf(id: Codec): TensorCodec {
+  if (id === 'raw-uint8') return pixels;
+  if (id === 'jpeg') throw new Error('a JPEG is made by the camera');
+  return TENSOR_CODECS[id];
+}
+
+async function tensorOf(input: Input, cut: number): Promise<Float32Array> {
+  if (input.kind === 'jpeg') return pictureToTensor(input.data, card);
+  return input.kind === 'coded' ? codecOf(input.codec).decode(input.data, cuts[cut]!.dims) : input.data;
+}
+
 async function run(request: RunRequest): Promise<RunReply> {
-  const { id, from, to, input, emulatedMs } = request;
+  const { id, from, to, input, emulatedMs, encodeAs, wantsOutput } = request;
   const startMs = clock.now();
-  let data: Float32Array = input.kind === 'jpeg' ? await pictureToTensor(input.data, card) : input.data;
+  let data = await tensorOf(input, from);
+  let codecMs = input.kind === 'coded' ? clock.now() - startMs : 0;
   for (let index = from; index < to; index++) data = await runSegment(index, data);
+  let coded: Uint8Array<ArrayBuffer> | undefined;
+  if (encodeAs !== undefined) {
+    const encodeMs = clock.now();
+    coded = new Uint8Array(codecOf(encodeAs).encode(data, cuts[to]!.dims));
+    codecMs += clock.now() - encodeMs;
+  }
   const realMs = clock.now() - startMs;
   const overrun = emulatedMs !== undefined && realMs > emulatedMs;
   if (emulatedMs !== undefined) sleepUntil(startMs + emulatedMs);
-  const times = { id, startMs, endMs: clock.now(), realMs, overrun };
-  if (to === cuts.length - 1) return { ...times, answer: answerOf(data) };
-  return { ...times, tensor: new Float32Array(data) };
+  const times = { id, startMs, endMs: clock.now(), realMs, overrun, codecMs };
+  const ended = to === cuts.length - 1;
+  return {
+    ...times,
+    ...(ended ? { answer: answerOf(data) } : {}),
+    ...(ended && !wantsOutput ? {} : { tensor: new Float32Array(data) }),
+    ...(coded ? { coded } : {}),
+  };
 }
 
 /** Median time of each segment, the chain run with idle gaps so that the machine is as cool as on the road. */
@@ -83,7 +110,8 @@ async function answer(request: RunRequest | MeasureRequest): Promise<void> {
   try {
     if (request.kind === 'measure') return port.postMessage(await measure(request));
     const reply = await run(request);
-    port.postMessage(reply, reply.tensor ? [reply.tensor.buffer] : []);
+    const { tensor, coded } = reply;
+    port.postMessage(reply, [...(tensor ? [tensor.buffer] : []), ...(coded ? [coded.buffer] : [])]);
   } catch (error) {
     port.postMessage({ id: request.id, error: (error as Error).message });
   }

@@ -8,11 +8,13 @@ export type ModelProto = onnxProto.onnx.ModelProto;
 export type NodeProto = Required<Pick<onnxProto.onnx.INodeProto, 'name' | 'opType'>> & {
   readonly input: string[];
   readonly output: string[];
-  readonly attribute: onnxProto.onnx.IAttributeProto[];
+  readonly attribute: AttributeProto[];
 };
 export type GraphProto = Omit<onnxProto.onnx.GraphProto, 'node'> & { readonly node: NodeProto[] };
 export type ValueInfoProto = onnxProto.onnx.ValueInfoProto;
 export type TensorProto = onnxProto.onnx.TensorProto;
+
+export type AttributeProto = onnxProto.onnx.IAttributeProto;
 
 /** A model that was checked to have a graph. */
 export type ModelWithGraph = Omit<ModelProto, 'graph'> & { readonly graph: GraphProto };
@@ -26,10 +28,10 @@ export class ModelError extends Error {
 }
 
 /**
- * Reads and checks an ONNX file. The weights are views on the file's bytes.
- * @throws ModelError where there is no such file, no ONNX in it, no graph, no opset, or weights that lie elsewhere.
+ * Decodes and checks an ONNX file. Weights are views on the file's bytes, or lie in other files.
+ * @throws ModelError where there is no such file, no ONNX in it, no graph or no opset.
  */
-export function readOnnx(file: string): ModelWithGraph {
+export function decodeOnnx(file: string): { readonly model: ModelWithGraph; readonly bytes: Uint8Array } {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
@@ -46,18 +48,55 @@ export function readOnnx(file: string): ModelWithGraph {
     throw new ModelError(`model ${file}: this is not an ONNX file: it holds no graph`);
   if (model.opsetImport.length === 0)
     throw new ModelError(`model ${file}: it names no operator set (opset_import is empty): export it again`);
-  const elsewhere = model.graph.initializer?.find((tensor) => tensor.externalData?.length);
-  if (elsewhere)
-    throw new ModelError(
-      `model ${file}: its weights (${elsewhere.name}) lie in another file: save it again as one file`,
-    );
-  return model as unknown as ModelWithGraph;
+  return { model: model as unknown as ModelWithGraph, bytes };
+}
+
+/** A description of a tensor with fixed dimensions; `elemType` is ONNX's number of its type. */
+export function tensorValue(name: string, elemType: number, dims: readonly number[]): ValueInfoProto {
+  return new onnx.ValueInfoProto({
+    name,
+    type: { tensorType: { elemType, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } },
+  });
 }
 
 /** A description of a float32 tensor with fixed dimensions. */
 export function floatValue(name: string, dims: readonly number[]): ValueInfoProto {
-  return new onnx.ValueInfoProto({
-    name,
-    type: { tensorType: { elemType: FLOAT, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } },
-  });
+  return tensorValue(name, FLOAT, dims);
+}
+
+/**
+ * What an operator reads: its own inputs, and what graphs inside it (of If, Loop, Scan) take from outside.
+ * Each name once, optional inputs that are left out not at all.
+ */
+export function inputsOf(node: NodeProto): ReadonlySet<string> {
+  const known = INPUTS.get(node);
+  if (known) return known;
+  const names = new Set(node.input.filter((name) => name !== ''));
+  for (const attribute of node.attribute)
+    for (const graph of graphsOf(attribute)) for (const name of capturedBy(graph)) names.add(name);
+  INPUTS.set(node, names);
+  return names;
+}
+
+const INPUTS = new WeakMap<NodeProto, ReadonlySet<string>>();
+
+/** The graphs that an attribute holds. */
+export function graphsOf(attribute: AttributeProto): GraphProto[] {
+  const graphs = [...(attribute.g ? [attribute.g] : []), ...(attribute.graphs ?? [])];
+  return graphs as unknown as GraphProto[];
+}
+
+/** Names that a graph inside an operator uses and does not make itself. */
+function capturedBy(graph: GraphProto): Set<string> {
+  const own = new Set([
+    ...(graph.input ?? []).map((value) => value.name),
+    ...(graph.initializer ?? []).map((tensor) => tensor.name),
+    ...(graph.sparseInitializer ?? []).map((tensor) => tensor.values?.name),
+    ...(graph.node ?? []).flatMap((node) => node.output),
+  ]);
+  const used = [
+    ...(graph.node ?? []).flatMap((node) => [...inputsOf(node)]),
+    ...(graph.output ?? []).map((value) => value.name!),
+  ];
+  return new Set(used.filter((name) => !own.has(name)));
 }

@@ -1,55 +1,67 @@
-/**
- * From a model's name or file to its segments on disk. What is made is kept in a cache outside the
- * project, under the hash of the model's bytes, so that it is made once.
- */
+/** From a model's name or file to its segments on disk, made once and kept in the cache. */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { CutShape } from '@splitlane/proto';
-import { alexnet } from './architectures/alexnet.ts';
-import type { LineSpec } from './architectures/line-spec.ts';
-import { vgg16 } from './architectures/vgg16.ts';
-import { writeLine } from './architectures/write-line.ts';
-import { type CardFile, readCard, resolveCard } from './card.ts';
-import { cutShape, keptCuts, type PlaceShape } from './cuts.ts';
+import { resolveCard } from './card.ts';
+import { cutBytes, cutShape, keptCuts } from './cuts.ts';
 import type { Assignment } from './inference-messages.ts';
-import { findLine, type Line } from './line.ts';
-import { makeFolder } from './make-folder.ts';
-import { FLOAT, ModelError, type ModelWithGraph, onnx, readOnnx } from './onnx.ts';
-import { segment } from './segments.ts';
-
-/** Networks that the product writes itself, by name. */
-export const BUILT_IN: Readonly<Record<string, LineSpec>> = { alexnet, vgg16 };
-
-/** Raised when what is in the cache is made differently. */
-const CACHE_VERSION = 1;
+import {
+  CACHE_VERSION,
+  cacheFolder,
+  findModel,
+  hashFiles,
+  inCache,
+  type ModelSource,
+  type OnProgress,
+  type PrepareOptions,
+} from './model-source.ts';
+import type { NetworkKind, Place } from './network.ts';
+import { ModelError } from './onnx.ts';
+import {
+  checkOutputs,
+  type NamedInput,
+  type OpenNetwork,
+  openNetwork,
+  shapesOf,
+  WHOLE,
+  wholeOutputs,
+} from './open-network.ts';
+import { RuntimeThread } from './runtime-thread.ts';
+import { type CutTensors, segment } from './segments.ts';
+import type { Difference } from './tensors.ts';
+import { changingCuts, comparable, type Trial, tryChain, unsteady } from './try-cuts.ts';
+import { folderOf, writeModel, writeWhole } from './weights.ts';
 
 /** A model that is cut and ready to be loaded. */
 export interface PreparedModel extends Assignment {
   readonly name: string;
-  /** The ONNX file itself. */
+  /** The whole network as an ONNX file: the user's own, or one with its open dimensions fixed, or in float32. */
   readonly file: string;
-  /** SHA-256 over the ONNX file's bytes and the card: equal hashes give equal results. */
+  /** SHA-256 over the bytes of the ONNX file, of data beside it, and of the card: equal hashes give equal results. */
   readonly hash: string;
 }
 
-export interface PrepareOptions {
-  /** Where the cache lies; `$XDG_CACHE_HOME/splitlane` or `~/.cache/splitlane` unless given. */
-  readonly cacheDir?: string;
-  /** Told what is being made, and how much of it is, from 0 to 1. Not called where all is there. */
-  readonly onProgress?: (what: string, fraction: number) => void;
+/** A place of the outer line, and what is known of a cut there. */
+export interface LinePlace extends CutTensors {
+  readonly bytes: number;
+  readonly kept: boolean;
+  /** A cut here was seen to change the output: it is not kept. */
+  readonly changesBits?: boolean;
 }
 
-interface Manifest {
+/** What the cache says of a model that is cut. */
+export interface Manifest {
   readonly version: number;
-  readonly inputDims: readonly (number | undefined)[];
-  readonly cuts: readonly CutShape[];
-}
-
-function defaultCacheDir(): string {
-  return path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'splitlane');
+  readonly kind: NetworkKind;
+  readonly inputs: readonly NamedInput[];
+  readonly places: readonly LinePlace[];
+  /** Files with weights beside the ONNX file, relative to its folder, and the SHA-256 over their bytes. */
+  readonly data?: { readonly files: readonly string[]; readonly hash: string };
+  /** The whole network that the segments equal lies beside them, because it is not the user's file itself. */
+  readonly ownWhole?: true;
+  /** Only of a float16 network: how far it is from the widened one; null where it does not run itself. */
+  readonly widened?: Pick<Difference, 'max' | 'share'> | null;
 }
 
 /**
@@ -57,148 +69,220 @@ function defaultCacheDir(): string {
  * @throws ModelError where it cannot be used.
  */
 export async function prepareModel(source: string, options: PrepareOptions = {}): Promise<PreparedModel> {
-  const { cacheDir = defaultCacheDir(), onProgress = () => {} } = options;
-  const spec = Object.hasOwn(BUILT_IN, source) ? BUILT_IN[source] : undefined;
-  if (!spec && !existsSync(source))
-    throw new ModelError(
-      `model ${source}: neither a built-in network (${Object.keys(BUILT_IN).join(', ')}) nor a file`,
-    );
-  cacheFolder(cacheDir);
-  const file = spec ? builtIn(spec, cacheDir, onProgress) : path.resolve(source);
-  const card = readCard(file);
-  const bytesHash = await hashFile(file);
-  // What of the card decides the shapes of the tensors, and with them the cuts.
-  const key = createHash('sha256')
-    .update(bytesHash)
-    .update(JSON.stringify([card.size ?? null, card.channels ?? null, card.layout ?? null]))
-    .digest('hex');
-  const folder = path.join(cacheDir, `cut-${key.slice(0, 32)}`);
-  const manifestFile = path.join(folder, 'manifest.json');
-  if (!isCurrent(manifestFile)) await cutModel(file, card, folder, onProgress);
-  const manifest = JSON.parse(readFileSync(manifestFile, 'utf8')) as Manifest;
-  const resolved = resolveCard(
-    card,
-    manifest.inputDims.map((dim) => dim ?? undefined),
-    file,
+  const found = await findModel(source, options);
+  const { name, file, card, bytesHash, cutFolder } = found;
+  const manifest = await cutModel(found, options.onProgress, (inputs, outputs) =>
+    checkForNodes(inputs, outputs, found),
   );
+  const last = manifest.places.at(-1)!;
+  checkForNodes(manifest.inputs, last.tensors, found);
+  if (last.shapes[0]!.type !== 'float32') throw new ModelError(`model ${file}: its output is not float32`);
+  const resolved = resolveCard(card, fixedDims(manifest.inputs), file);
+  const cuts = manifest.places.filter(({ kept }) => kept).map((place) => keptShape(place));
   return {
-    name: spec?.name ?? path.basename(file),
-    file,
-    hash: createHash('sha256').update(bytesHash).update(JSON.stringify(resolved)).digest('hex'),
+    name,
+    file: manifest.ownWhole ? path.join(cutFolder, WHOLE) : file,
+    hash: createHash('sha256')
+      .update(bytesHash)
+      .update(manifest.data?.hash ?? '')
+      .update(JSON.stringify(resolved))
+      .digest('hex'),
     card: resolved,
-    cuts: manifest.cuts,
-    segments: manifest.cuts.slice(1).map((_, index) => path.join(folder, `segment-${index + 1}.onnx`)),
+    cuts,
+    segments: cuts.slice(1).map((_, index) => segmentFile(cutFolder, index + 1)),
     first: 0,
   };
 }
 
-function isCurrent(manifestFile: string): boolean {
+const keptShape = (place: LinePlace): CutShape => cutShape({ ...place, nodes: [], end: 0 }, place.shapes);
+// JSON has no undefined.
+const fixedDims = ([input]: readonly NamedInput[]): (number | undefined)[] =>
+  input!.dims.map((dim) => dim ?? undefined);
+const segmentFile = (folder: string, number: number): string => path.join(folder, `segment-${number}.onnx`);
+
+/** @throws ModelError unless the network takes one picture and gives one tensor. */
+function checkForNodes(
+  inputs: readonly NamedInput[],
+  outputs: readonly string[],
+  { file, card }: ModelSource,
+): void {
+  for (const [what, names] of [
+    ['inputs', inputs.map(({ name }) => name)],
+    ['outputs', outputs],
+  ] as const) {
+    if (names.length > 1)
+      throw new ModelError(
+        `model ${file}: it has ${names.length} ${what} (${names.join(', ')}); nodes run networks with one of each, 'splitlane cut' cuts others too`,
+      );
+  }
+  if (inputs[0]!.type !== 'float32')
+    throw new ModelError(`model ${file}: its input is not float32; other types are not supported yet`);
+  resolveCard(card, fixedDims(inputs), file);
+}
+
+/**
+ * Cuts a model along its outer line, once: later calls find all in the cache.
+ * @param check may refuse the network by its inputs and outputs before the work is done.
+ * @throws ModelError where it cannot be cut.
+ */
+export async function cutModel(
+  source: ModelSource,
+  onProgress: OnProgress = () => {},
+  check: (inputs: readonly NamedInput[], outputs: readonly string[]) => void = () => {},
+): Promise<Manifest> {
+  const { cutFolder } = source;
+  const known = await currentManifest(source);
+  if (known) return known;
+  const work = `${cutFolder}.${process.pid}.partial`;
+  cacheFolder(work);
+  removeAbandoned(cutFolder);
+  const thread = new RuntimeThread();
   try {
-    return (JSON.parse(readFileSync(manifestFile, 'utf8')) as Manifest).version === CACHE_VERSION;
+    const manifest = await makeSegments(source, work, thread, onProgress, check);
+    inCache(cutFolder, () => {
+      rmSync(cutFolder, { recursive: true, force: true });
+      renameSync(work, cutFolder);
+    });
+    return manifest;
+  } catch (error) {
+    // Another process may have put the same there a moment before.
+    const made = await currentManifest(source);
+    if (made) return made;
+    throw error;
+  } finally {
+    await thread.end();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Takes away what processes that were killed have left behind. */
+function removeAbandoned(cutFolder: string): void {
+  const [folder, name] = [path.dirname(cutFolder), path.basename(cutFolder)];
+  for (const entry of readdirSync(folder)) {
+    const [, pid] = /^\.(\d+)\.partial$/.exec(entry.startsWith(name) ? entry.slice(name.length) : '') ?? [];
+    if (pid === undefined) continue;
+    try {
+      process.kill(Number(pid), 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH')
+        rmSync(path.join(folder, entry), { recursive: true, force: true });
+    }
+  }
+}
+
+async function currentManifest({ cutFolder, file }: ModelSource): Promise<Manifest | undefined> {
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(readFileSync(path.join(cutFolder, 'manifest.json'), 'utf8')) as Manifest;
   } catch {
-    return false;
+    return undefined;
   }
+  if (manifest.version !== CACHE_VERSION) return undefined;
+  if (manifest.data === undefined) return manifest;
+  const files = manifest.data.files.map((name) => path.join(folderOf(file), name));
+  if (!files.every((each) => existsSync(each))) return undefined;
+  return (await hashFiles(files, file)) === manifest.data.hash ? manifest : undefined;
 }
 
-async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
-  } catch (error) {
-    throw new ModelError(`model ${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  return hash.digest('hex');
-}
-
-function cacheFolder(folder: string): void {
-  try {
-    makeFolder(folder);
-  } catch (error) {
-    throw new ModelError(`cache ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
-
-/** Writes `target` in one step, so that a process that is killed leaves nothing half made behind. */
-function writeWhole(target: string, bytes: Uint8Array | string): void {
-  const partial = `${target}.${process.pid}.partial`;
-  try {
-    writeFileSync(partial, bytes);
-    renameSync(partial, target);
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw new ModelError(`cache ${target}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
-
-function builtIn(
-  spec: LineSpec,
-  cacheDir: string,
-  onProgress: (what: string, fraction: number) => void,
-): string {
-  const file = path.join(cacheDir, `${spec.name}-v${CACHE_VERSION}.onnx`);
-  if (existsSync(file)) return file;
-  const what = `writing ${spec.name}`;
-  const model = writeLine(spec, (fraction) => onProgress(what, 0.7 * fraction));
-  writeWhole(file, onnx.ModelProto.encode(model).finish());
-  onProgress(what, 1);
-  return file;
-}
-
-async function cutModel(
-  file: string,
-  card: CardFile,
-  folder: string,
-  onProgress: (what: string, fraction: number) => void,
-): Promise<void> {
+async function makeSegments(
+  source: ModelSource,
+  work: string,
+  thread: RuntimeThread,
+  onProgress: OnProgress,
+  check: (inputs: readonly NamedInput[], outputs: readonly string[]) => void,
+): Promise<Manifest> {
+  const { file } = source;
   const what = `cutting ${path.basename(file)}`;
   onProgress(what, 0);
-  const model = readOnnx(file);
-  const line = findLine(model.graph, file);
-  const input = model.graph.input.find((value) => value.name === line.places[0]!.tensor)!;
-  if (input.type?.tensorType?.elemType !== FLOAT)
-    throw new ModelError(`model ${file}: its input is not float32; other types are not supported yet`);
-  const inputDims = (input.type.tensorType.shape?.dim ?? []).map((dim) => Number(dim.dimValue) || undefined);
-  const resolved = resolveCard(card, inputDims, file);
-  const depth = resolved.channels === 'grey' ? 1 : 3;
-  const { height, width } = resolved;
-  const dims = resolved.layout === 'nchw' ? [1, depth, height, width] : [1, height, width, depth];
-  const shapes = await shapesOf(model, line, dims, file);
-  if (!shapes.at(-1)!.float32) throw new ModelError(`model ${file}: its output is not float32`);
+  const open = await openNetwork(source, work, thread);
+  const { network, inputs } = open;
+  check(inputs, network.outputs);
+  const { places } = network;
+  const shapes = await shapesOf(open, new Set(places.flatMap(({ tensors }) => tensors)), thread);
+  checkOutputs(open, shapes);
   onProgress(what, 0.2);
+  const placeShapes = places.map(({ tensors }) => tensors.map((name) => shapes.get(name)!));
+  const cuts = places.map(({ tensors }, index): CutTensors => ({ tensors, shapes: placeShapes[index]! }));
+  const expected = await wholeOutputs(open, thread);
+  onProgress(what, 0.4);
+  const trial = { open, thread, scratch: path.join(work, 'scratch.onnx'), expected };
+  const { whole, kept, changing } = await keepCuts(trial, places, cuts, work, (fraction) =>
+    onProgress(what, 0.4 + 0.6 * fraction),
+  );
 
-  const kept = keptCuts(line.places, shapes);
-  const cuts = kept.map((index) => cutShape(line.places[index]!, shapes[index]!));
-  cacheFolder(folder);
-  cuts.slice(1).forEach((cut, index) => {
-    const part = segment(model, line, kept[index]!, kept[index + 1]!, cuts[index]!, cut);
-    writeWhole(path.join(folder, `segment-${index + 1}.onnx`), onnx.ModelProto.encode(part).finish());
-    onProgress(what, 0.2 + (0.8 * (index + 1)) / (cuts.length - 1));
-  });
-  const manifest: Manifest = { version: CACHE_VERSION, inputDims, cuts };
-  writeWhole(path.join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
+  const manifest: Manifest = {
+    version: CACHE_VERSION,
+    kind: network.kind,
+    inputs,
+    places: cuts.map((cut, index) => ({
+      ...cut,
+      bytes: cutBytes(cut.shapes),
+      kept: kept.includes(index),
+      ...(changing.has(index) ? { changesBits: true } : {}),
+    })),
+    ...(open.dataFiles.length > 0 ? { data: await dataOf(open) } : {}),
+    ...(whole === file ? {} : { ownWhole: true }),
+    ...(open.widened === undefined ? {} : { widened: open.widened }),
+  };
+  const manifestFile = path.join(work, 'manifest.json');
+  inCache(manifestFile, () => writeWhole(manifestFile, Buffer.from(JSON.stringify(manifest, null, 2))));
+  onProgress(what, 1);
+  return manifest;
 }
 
-async function shapesOf(
-  model: ModelWithGraph,
-  line: Line,
-  inputDims: readonly number[],
-  file: string,
-): Promise<PlaceShape[]> {
-  const tensors = line.places.map((place) => place.tensor);
-  const output = tensors.slice(1).map((name) => new onnx.ValueInfoProto({ name }));
-  const open = new onnx.ModelProto({ ...model, graph: { ...model.graph, output } });
-  const bytes = onnx.ModelProto.encode(open).finish();
-  const worker = new Worker(new URL('./shapes-worker.ts', import.meta.url), {
-    workerData: { model: bytes, tensors, inputDims },
-  });
-  // The thread ends by itself: ONNX Runtime aborts the whole process where it is interrupted.
-  const reply = await new Promise<{ shapes: PlaceShape[] } | { error: string }>((resolve, reject) => {
-    worker.once('message', (answer) => worker.once('exit', () => resolve(answer)));
-    worker.once('error', reject);
-  });
-  if ('error' in reply)
-    throw new ModelError(
-      `model ${file}: ONNX Runtime does not take it: ${reply.error.replace(/\s+/g, ' ').trim()}`,
-    );
-  return reply.shapes;
+async function dataOf({ file, dataFiles }: OpenNetwork): Promise<NonNullable<Manifest['data']>> {
+  const folder = folderOf(file);
+  return {
+    files: dataFiles.map((each) => path.relative(folder, each)),
+    hash: await hashFiles(dataFiles, file),
+  };
+}
+
+/**
+ * Writes the segments between kept cuts and runs their chain against the whole. Cuts that change the output
+ * are left out, and others may be kept in their place, until the chain gives the whole's bits.
+ */
+async function keepCuts(
+  first: Trial,
+  places: readonly Place[],
+  cuts: readonly CutTensors[],
+  work: string,
+  onProgress: (fraction: number) => void,
+): Promise<{
+  readonly whole: string;
+  readonly kept: readonly number[];
+  readonly changing: ReadonlySet<number>;
+}> {
+  const shapes = cuts.map((cut) => cut.shapes);
+  const changing = new Set<number>();
+  for (let trial = first; ; ) {
+    const { open, thread, expected, scratch } = trial;
+    const kept = keptCuts(places, shapes, changing);
+    const chain = kept.map((index) => cuts[index]!);
+    const files = chain.slice(1).map((to, index) => {
+      const target = segmentFile(work, index + 1);
+      const part = segment(open.model, open.network, chain[index]!, to);
+      inCache(target, () => writeModel(part, open.folder, target));
+      onProgress((0.6 * (index + 1)) / (chain.length - 1));
+      return target;
+    });
+    if ((await tryChain(open, chain, files, expected, thread)).identical)
+      return { whole: open.whole, kept, changing };
+    for (const file of files) removeModel(file);
+    try {
+      const next = await comparable(trial, chain[0]!, chain.at(-1)!, path.join(work, WHOLE));
+      if (next === trial) {
+        const culprits = await changingCuts(trial, chain);
+        if (culprits.length === 0) throw unsteady(open.file);
+        for (const index of culprits) changing.add(kept[index]!);
+      }
+      trial = next;
+    } finally {
+      removeModel(scratch);
+    }
+  }
+}
+
+function removeModel(file: string): void {
+  for (const each of [file, `${file}.data`]) rmSync(each, { force: true });
 }

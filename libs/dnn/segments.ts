@@ -1,28 +1,56 @@
-/** Cuts a line model into segments: valid ONNX models from one kept cut to the next. */
-import type { CutShape } from '@splitlane/proto';
-import type { Line } from './line.ts';
-import { floatValue, type ModelProto, type ModelWithGraph, onnx } from './onnx.ts';
+/** Takes parts out of a model: valid ONNX models from one cut to the next. */
+
+import { headOf, type Network } from './network.ts';
+import {
+  inputsOf,
+  type ModelProto,
+  type ModelWithGraph,
+  type NodeProto,
+  onnx,
+  tensorValue,
+  type ValueInfoProto,
+} from './onnx.ts';
+import { elementType, type TensorShape } from './tensors.ts';
 
 /** ONNX of this IR version and older lists every initializer among the inputs of its graph. */
 const IR_WITH_INITIALIZERS_AS_INPUTS = 3;
 
+/** Tensors that part a network in two, with their shapes in the same order. */
+export interface CutTensors {
+  readonly tensors: readonly string[];
+  readonly shapes: readonly TensorShape[];
+}
+
+/** The name of a cut. */
+export function cutName({ tensors }: { readonly tensors: readonly string[] }): string {
+  return tensors.join(',');
+}
+
+/** A tensor's description; without dimensions where they depend on the input. */
+function described(name: string, shape: TensorShape): ValueInfoProto {
+  if (!shape.varies) return tensorValue(name, elementType(shape), shape.dims);
+  return new onnx.ValueInfoProto({ name, type: { tensorType: { elemType: elementType(shape) } } });
+}
+
 /**
- * The part of `model` behind place `from` up to place `to` of its line, with the weights, constant nodes,
- * functions, operator sets and metadata that it needs.
+ * The part of `model` behind the cut `from` up to the cut `to`, with the weights, constant nodes, functions,
+ * operator sets and metadata that it needs. Its inputs are the tensors of `from` in their order, its outputs
+ * those of `to`.
  */
 export function segment(
   model: ModelWithGraph,
-  line: Line,
-  from: number,
-  to: number,
-  fromCut: CutShape,
-  toCut: CutShape,
+  network: Network,
+  from: CutTensors,
+  to: CutTensors,
 ): ModelProto {
-  const chain = line.places.slice(from + 1, to + 1).map((place) => place.node!);
-  const needed = new Set(chain.flatMap((node) => node.input));
-  const constants = line.constants.toReversed().filter((node) => {
+  const before = new Set(headOf(network, from.tensors));
+  const nodes = headOf(network, to.tensors)
+    .filter((index) => !before.has(index))
+    .map((index) => network.nodes[index]!);
+  const needed = new Set(nodes.flatMap((node) => [...inputsOf(node)]));
+  const constants = network.constants.toReversed().filter((node) => {
     if (!node.output.some((output) => needed.has(output))) return false;
-    for (const input of node.input) needed.add(input);
+    for (const input of inputsOf(node)) needed.add(input);
     return true;
   });
   const { graph } = model;
@@ -32,15 +60,24 @@ export function segment(
     Number(model.irVersion) <= IR_WITH_INITIALIZERS_AS_INPUTS
       ? graph.input.filter((value) => names.has(value.name!))
       : [];
+  const made = new Set(nodes.flatMap((node: NodeProto) => node.output));
+  // A head takes only those of the network's inputs that it uses or hands on.
+  const taken = from.tensors.map((name, index): [string, TensorShape] => [name, from.shapes[index]!]);
+  const used = taken.filter(([name]) => needed.has(name) || to.tensors.includes(name));
   return new onnx.ModelProto({
     ...model,
+    trainingInfo: [],
     graph: {
-      name: `${graph.name}/${fromCut.id}..${toCut.id}`,
-      node: [...constants.toReversed(), ...chain],
+      name: `${graph.name}/${cutName(from)}..${cutName(to)}`,
+      docString: graph.docString,
+      node: [...constants.toReversed(), ...nodes],
       initializer,
       sparseInitializer: graph.sparseInitializer.filter((tensor) => needed.has(tensor.values?.name ?? '')),
-      input: [floatValue(fromCut.id, fromCut.dims), ...listed],
-      output: [floatValue(toCut.id, toCut.dims)],
+      quantizationAnnotation: graph.quantizationAnnotation.filter(
+        ({ tensorName }) => made.has(tensorName!) || needed.has(tensorName!),
+      ),
+      input: [...used.map(([name, shape]) => described(name, shape)), ...listed],
+      output: to.tensors.map((name, index) => described(name, to.shapes[index]!)),
     },
   });
 }

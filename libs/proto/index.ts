@@ -4,6 +4,8 @@ export {
   Codec,
   CutShape,
   Hello,
+  isCoded,
+  isLossless,
   JobReport,
   MAX_LABEL_LENGTH,
   Name,

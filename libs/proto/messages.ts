@@ -17,9 +17,28 @@ export const Name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,47}$/, 'must be lower-case letters, digits, hyphens');
 
-/** How the bytes of a tensor are coded: `float32` little-endian, or the camera's own `jpeg` at cut 0. */
-export const Codec = z.enum(['float32', 'jpeg']);
+/**
+ * How the bytes of a tensor are coded: `float32` little-endian, fewer bits, these compressed; at cut 0 also the 8-bit
+ * pixels that the input was made of, or the camera's own `jpeg`.
+ */
+export const Codec = z.enum([
+  ...(['float32', 'float16', 'uint8', 'uint8-channel'] as const),
+  ...(['float32-zstd', 'float16-zstd', 'uint8-zstd', 'uint8-channel-zstd'] as const),
+  ...(['raw-uint8', 'jpeg'] as const),
+]);
 export type Codec = z.infer<typeof Codec>;
+
+/** Codecs after which the network sees the very bits that it would have seen on the vehicle. */
+const LOSSLESS: ReadonlySet<Codec> = new Set(['float32', 'float32-zstd', 'raw-uint8', 'jpeg']);
+
+export function isLossless(codec: Codec): boolean {
+  return LOSSLESS.has(codec);
+}
+
+/** A tensor is made into bytes on the vehicle, and from bytes in the cloud. */
+export function isCoded(codec: Codec): boolean {
+  return codec !== 'float32' && codec !== 'jpeg';
+}
 
 /** How a frame ended. A dropped frame carries its reason in the log. */
 export const Outcome = z.enum(['cloud', 'local', 'dropped']);

@@ -165,6 +165,8 @@ test('Nodes whose parent is killed end by themselves, and close their logs.', {
       listen: { host: HOST, port: 0 },
       keepFramesOnBoard: false,
       codecs: ['float32'],
+      codedPoints: [],
+      maxLoss: 0,
       vehicles: 1,
       campaign: { policies: ['ro'], warmUpRounds: 1, rounds: 1000, repeat: false },
       log: nodes.log,

@@ -30,6 +30,8 @@ async function roadsideUnit(node: string, modelHash: string | undefined): Promis
     ...(modelHash === undefined ? {} : { modelHash }),
     keepFramesOnBoard: false,
     codecs: ['float32'],
+    codedPoints: [],
+    maxLoss: 0,
     vehicles: 1,
     campaign: { policies: ['lo'], warmUpRounds: 1, rounds: 1, repeat: false },
     log: nodes.log,

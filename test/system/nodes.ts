@@ -11,7 +11,7 @@ import sharp from 'sharp';
 import type { CloudConfig } from '../../apps/cloud/index.ts';
 import type { CampaignProgress, PolicyName, RoadsideUnitConfig } from '../../apps/roadside-unit/index.ts';
 import type { CameraConfig, VehicleConfig } from '../../apps/vehicle-node/index.ts';
-import { referenceDigests } from '../../cli/demo/reference.ts';
+import { referenceAnswers } from '../../cli/demo/reference.ts';
 import type { NodeMessage } from '../../cli/run-node.ts';
 import { answeredFrames, type RunSummary, summarise } from '../../field-tests/index.ts';
 import { seededRandom, systemClock } from '../../libs/clock/index.ts';
@@ -258,6 +258,8 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
       modelHash: model.hash,
       keepFramesOnBoard: false,
       codecs: ['float32'],
+      codedPoints: [],
+      maxLoss: 0,
       vehicles,
       campaign: { policies: [...options.policies], warmUpRounds: WARM_UP_ROUNDS, rounds, repeat: false },
       log: nodes.log,
@@ -341,7 +343,13 @@ export async function endCampaign(
 /** The summary of logs, every result compared with the whole model's. */
 export async function summaryOf(campaign: Campaign, logs: readonly LogReader[]): Promise<RunSummary> {
   const { model, vehicleConfigs } = campaign;
-  const expected = await referenceDigests(model, vehicleConfigs, answeredFrames(logs), () => {});
+  const { whole: expected } = await referenceAnswers(
+    model,
+    vehicleConfigs,
+    answeredFrames(logs),
+    true,
+    () => {},
+  );
   return summarise(
     logs,
     expected,

@@ -24,6 +24,8 @@ function roadsideUnitConfig(node: string, port: number): RoadsideUnitConfig {
     listen: { host: HOST, port },
     keepFramesOnBoard: false,
     codecs: ['float32'],
+    codedPoints: [],
+    maxLoss: 0,
     vehicles: 1,
     campaign: { policies: ['lo'], warmUpRounds: 1, rounds: 1, repeat: false },
     log: nodes.log,

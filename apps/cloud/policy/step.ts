@@ -2,7 +2,7 @@
  * The heart of a cloud worker, without I/O, clock or chance. Tails are served in order of arrival by the
  * first thread that is free; a tensor that no known plan asked for is not taken.
  */
-import type { TensorChunk, VehiclePlan } from '@splitlane/proto';
+import { isCoded, type TensorChunk, type VehiclePlan } from '@splitlane/proto';
 import type { CloudEffect, CloudEvent, TailJob } from './events.ts';
 
 /** Plans of so many epochs of each vehicle are known: jobs begun under an older plan keep it. */
@@ -10,6 +10,8 @@ const KNOWN_EPOCHS = 4;
 /** So many tensors wait at most. */
 const MAX_WAITING = 256;
 const MAX_JPEG_BYTES = 16 * 1024 * 1024;
+/** A coded tensor is seldom longer than the plain one, and by no more than what its scales take. */
+const MAX_CODED_EXTRA = 64 * 1024;
 
 export interface CloudSetup {
   readonly workers: number;
@@ -58,6 +60,8 @@ export function refusal(state: CloudState, vehicle: string, chunk: TensorChunk):
     return `${about}cut ${cut} is not served here`;
   if (codec === 'float32' && totalBytes !== setup.cutBytes[cut])
     return `${about}${totalBytes} bytes where cut ${cut} has ${setup.cutBytes[cut]}`;
+  if (isCoded(codec) && totalBytes > setup.cutBytes[cut]! + MAX_CODED_EXTRA)
+    return `${about}${totalBytes} bytes of ${codec} where cut ${cut} has ${setup.cutBytes[cut]} in float32`;
   if (codec === 'jpeg' && (cut !== 0 || totalBytes > MAX_JPEG_BYTES))
     return `${about}a JPEG of ${totalBytes} bytes at cut ${cut}`;
   const known = [...waiting, ...running].some(

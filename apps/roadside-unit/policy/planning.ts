@@ -6,6 +6,7 @@
 import {
   type Codec,
   chunkBytesFor,
+  isCoded,
   type Profile,
   type StreamPlan,
   type VehiclePlan,
@@ -22,7 +23,7 @@ import {
   POLICIES,
   type Uplink,
 } from '@splitlane/sched';
-import type { PolicyName } from '../config.ts';
+import type { CodedPoint, PolicyName } from '../config.ts';
 
 /** A vehicle as planning sees it. */
 export interface PlannedVehicle {
@@ -32,6 +33,8 @@ export interface PlannedVehicle {
   readonly rttMs: number;
   /** Time of each segment on this vehicle, emulated or its own. */
   readonly segmentMs: readonly number[];
+  /** How many times longer than on the machine itself everything takes on the vehicle that is emulated. */
+  readonly slowdown: number;
   readonly cuts: Profile['cuts'];
   /** A camera's compressed frame, in bytes. */
   readonly jpegBytes: number;
@@ -60,6 +63,9 @@ export interface SendingRules {
   readonly keepFramesOnBoard: boolean;
   /** The codecs that policies choose among; `ro` and `ro-jpeg` are bound to theirs. */
   readonly codecs: readonly Codec[];
+  /** What is known of coded tensors, and how much a job may lose. */
+  readonly codedPoints: readonly CodedPoint[];
+  readonly maxLoss: number;
 }
 
 /**
@@ -121,13 +127,14 @@ export function planVehicles(
 }
 
 /**
- * The ways to send a frame of this vehicle, from the first that may be sent to local-only: each cut's tensor, and at
- * cut 0 the camera's own compressed frame, as far as their codecs are among those given.
+ * The ways to send a frame of this vehicle, from the first that may be sent to local-only: each cut's tensor in each
+ * codec of which enough is known and little enough is lost, and at cut 0 the camera's own compressed frame, as far as
+ * their codecs are among those given.
  */
 function candidatesOf(
-  { cuts, segmentMs, node, uplinkBps, jpegBytes }: PlannedVehicle,
+  { cuts, segmentMs, slowdown, node, uplinkBps, jpegBytes }: PlannedVehicle,
   cloud: PlannedCloud | undefined,
-  { keepFramesOnBoard, codecs }: SendingRules,
+  { keepFramesOnBoard, codecs, codedPoints, maxLoss }: SendingRules,
 ): CodedCut[] {
   const chunkBytes = chunkBytesFor(uplinkBps);
   const last = cuts.length - 1;
@@ -137,16 +144,21 @@ function candidatesOf(
     if (index > 0) p1 += segmentMs[index - 1]!;
     if (index === last) return [{ id, p1, bytes: 0, p3: 0, local: true, codec: 'float32' }];
     if (index < firstSent) return [];
-    const ways: { readonly codec: Codec; readonly sentBytes: number }[] = [
-      { codec: 'float32', sentBytes: bytes },
-      ...(index === 0 ? [{ codec: 'jpeg' as const, sentBytes: Math.max(1, jpegBytes) }] : []),
+    const ways: readonly Pick<CodedPoint, 'codec' | 'bytes' | 'encodeMs' | 'loss'>[] = [
+      { codec: 'float32', bytes, encodeMs: 0, loss: 0 },
+      ...(index === 0
+        ? [{ codec: 'jpeg' as const, bytes: Math.max(1, jpegBytes), encodeMs: 0, loss: 0 }]
+        : []),
+      ...codedPoints.filter(({ cut, codec }) => cut === index && isCoded(codec)),
     ];
+    const headMs = p1;
     return ways
-      .filter(({ codec }) => codecs.includes(codec))
-      .map(({ codec, sentBytes }) => ({
+      .filter(({ codec, loss }) => codecs.includes(codec) && loss <= maxLoss)
+      .map(({ codec, bytes: sentBytes, encodeMs, loss }) => ({
         id,
-        p1,
-        bytes: wireBytes(sentBytes, chunkBytes, node),
+        p1: headMs + slowdown * encodeMs,
+        loss,
+        bytes: wireBytes(Math.ceil(sentBytes), chunkBytes, node),
         p3: cloud?.tailMs(index, codec) ?? 0,
         codec,
       }));

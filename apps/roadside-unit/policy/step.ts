@@ -11,7 +11,7 @@ import {
   type Report,
   type Round,
 } from '@splitlane/proto';
-import type { PolicyName } from '../config.ts';
+import type { CodedPoint, PolicyName } from '../config.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
 import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning.ts';
 
@@ -20,6 +20,8 @@ export interface CoordinatorSetup {
   readonly keepFramesOnBoard: boolean;
   /** The codecs that policies choose among. */
   readonly codecs: readonly Codec[];
+  readonly codedPoints: readonly CodedPoint[];
+  readonly maxLoss: number;
   readonly vehicles: number;
   readonly campaign: {
     readonly policies: readonly PolicyName[];
@@ -327,7 +329,9 @@ function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
   const sharedMs = shared?.reduce((sum, ms) => sum + ms, 0) ?? 0;
   const segmentMs = shared?.map((ms) => (ms * hello.vehicleMs) / sharedMs) ?? profile!.segmentMs;
   const { cuts, jpegBytes } = profile!;
-  return { node, cameras, uplinkBps: hello.uplinkBps, rttMs: hello.rttMs, segmentMs, cuts, jpegBytes };
+  const slowdown = sharedMs > 0 ? hello.vehicleMs / sharedMs : 1;
+  const { uplinkBps, rttMs } = hello;
+  return { node, cameras, uplinkBps, rttMs, segmentMs, slowdown, cuts, jpegBytes };
 }
 
 function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
@@ -336,7 +340,8 @@ function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
   const { hello, profile } = state.nodes[node]!;
   const aloneMs = (cut: number, codec: Codec): number =>
     profile!.segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0) +
-    (codec === 'jpeg' ? FIRST_PREPARE_MS : 0);
+    (codec === 'jpeg' ? FIRST_PREPARE_MS : 0) +
+    (state.setup.codedPoints.find((point) => point.cut === cut && point.codec === codec)?.decodeMs ?? 0);
   const loads = Object.entries(state.seen).flatMap(([key, { tailMs }]) => {
     const [cut, codec] = key.split('/') as [string, Codec];
     const alone = aloneMs(Number(cut), codec);

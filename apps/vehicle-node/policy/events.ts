@@ -46,6 +46,8 @@ export type VehicleEffect =
       readonly from: number;
       readonly to: number;
       readonly stage: 'head' | 'local';
+      /** The tensor at `to` is to be coded so. */
+      readonly encodeAs?: Codec;
       readonly emulatedMs?: number;
     }
   | {

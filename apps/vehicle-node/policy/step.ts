@@ -4,7 +4,14 @@
  * the plan's order; what cannot be finished in the cloud is finished here, so that every captured frame
  * ends in exactly one `finish`.
  */
-import type { Codec, Outcome, Round, VehiclePlan } from '@splitlane/proto';
+import {
+  type Codec,
+  isCoded,
+  type Outcome,
+  type Round,
+  type StreamPlan,
+  type VehiclePlan,
+} from '@splitlane/proto';
 import type { Answer, VehicleEffect, VehicleEvent } from './events.ts';
 
 export interface VehicleSetup {
@@ -29,6 +36,8 @@ interface Job {
   readonly camera: string;
   readonly cut: number;
   readonly codec: Codec;
+  /** What coding its tensor is to take on the vehicle that is emulated. */
+  readonly encodeMs: number;
   readonly stage: Stage;
   /** The cut that its tensor stands at. */
   readonly at: number;
@@ -261,10 +270,26 @@ function begin(state: VehicleState, atMs: number): VehicleState {
       const cut = stream?.cut ?? setup.lastCut;
       const codec = stream?.codec ?? 'float32';
       const left = plan?.cloud === '' && plan.policy !== 'lo' ? { reason: NO_CLOUD } : {};
-      return { frame, camera, cut, codec, stage: 'waiting', at: 0, ...left };
+      return {
+        frame,
+        camera,
+        cut,
+        codec,
+        encodeMs: encodeMsOf(stream, plan),
+        stage: 'waiting',
+        at: 0,
+        ...left,
+      };
     });
   const alone = !state.connected || (plan !== undefined && plan.cloud === state.lostCloud);
   return { ...state, next: undefined, running: { round: next.round, plan, startMs: atMs, alone, jobs } };
+}
+
+/** What a planned head takes besides its segments: the coding of its tensor. */
+function encodeMsOf(stream: StreamPlan | undefined, plan: VehiclePlan | undefined): number {
+  if (!stream || !plan || !isCoded(stream.codec)) return 0;
+  const segmentsMs = plan.segmentMs.slice(0, stream.cut).reduce((sum, ms) => sum + ms, 0);
+  return Math.max(0, stream.headEndMs - stream.headStartMs - segmentsMs);
 }
 
 /** Gives the processor and the uplink their next job. */
@@ -275,12 +300,15 @@ function advance(state: VehicleState, effects: VehicleEffect[]): VehicleState {
   const cloudIsThere = !running.alone && plan !== undefined && plan.cloud !== '';
   const jobs = [...running.jobs];
   const busy = (...stages: Stage[]): boolean => jobs.some(({ stage }) => stages.includes(stage));
-  const emulated = (from: number, to: number): { emulatedMs?: number } =>
+  const emulated = (from: number, to: number, besidesMs: number): { emulatedMs?: number } =>
     setup.emulated && plan
-      ? { emulatedMs: plan.segmentMs.slice(from, to).reduce((sum, ms) => sum + ms, 0) }
+      ? { emulatedMs: plan.segmentMs.slice(from, to).reduce((sum, ms) => sum + ms, besidesMs) }
       : {};
   const run = (job: Job, from: number, to: number, stage: 'head' | 'local'): void => {
-    effects.push({ kind: 'run', frame: job.frame, from, to, stage, ...emulated(from, to) });
+    const codes = stage === 'head' && isCoded(job.codec);
+    const encodeAs = codes ? { encodeAs: job.codec } : {};
+    const emulatedTime = emulated(from, to, codes ? job.encodeMs : 0);
+    effects.push({ kind: 'run', frame: job.frame, from, to, stage, ...encodeAs, ...emulatedTime });
   };
 
   jobs.forEach((job, index) => {
@@ -289,7 +317,7 @@ function advance(state: VehicleState, effects: VehicleEffect[]): VehicleState {
       const reason = job.reason ?? NO_CLOUD;
       jobs[index] = { ...job, stage: 'running', cut: setup.lastCut, reason };
       run(job, 0, setup.lastCut, 'local');
-    } else if (job.cut === 0) {
+    } else if (job.cut === 0 && !isCoded(job.codec)) {
       jobs[index] = { ...job, stage: 'to-send' };
     } else {
       jobs[index] = { ...job, stage: 'running' };

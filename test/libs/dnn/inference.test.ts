@@ -11,7 +11,7 @@ import {
   pictureToTensor,
   prepareModel,
 } from '../../../libs/dnn/index.ts';
-import { readOnnx } from '../../../libs/dnn/onnx.ts';
+import { readOnnx } from '../../../libs/dnn/weights.ts';
 import { writeTinyModel } from '../../tiny-model.ts';
 import { folder, inputOf, int64, type Loose, weight, wholeDigest, write } from './models.ts';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../../../libs/clock/index.ts';
-import { readOnnx } from '../../../libs/dnn/onnx.ts';
+import { readOnnx } from '../../../libs/dnn/weights.ts';
 import { folder, isModelError, write } from './models.ts';
 
 const refused = (file: string, message: RegExp): void =>
@@ -88,14 +88,4 @@ test('A file that is not there, or is a folder, is refused with the system’s r
   refused(path.join(place, 'missing.onnx'), /cannot be read \(ENOENT\)/);
   mkdirSync(path.join(place, 'folder.onnx'));
   refused(path.join(place, 'folder.onnx'), /cannot be read \(EISDIR\)/);
-});
-
-test('A model whose weights lie in another file is refused, and the weight is named.', (context) => {
-  const file = write(folder(context), 'tiny', (model) => {
-    const [tensor] = model.graph.initializer;
-    tensor.rawData = new Uint8Array(0);
-    tensor.dataLocation = 1;
-    tensor.externalData = [{ key: 'location', value: 'tiny.onnx.data' }];
-  });
-  refused(file, /its weights \(conv1\.weight\) lie in another file: save it again as one file/);
 });

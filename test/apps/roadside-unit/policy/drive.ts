@@ -99,7 +99,10 @@ export function inShort(effect: CoordinatorEffect): string {
 
 export function setup(more: Partial<CoordinatorSetup['campaign']> = {}, vehicles = 2): CoordinatorSetup {
   const campaign = { policies: ['jps'] as const, warmUpRounds: 1, rounds: 1, repeat: false, ...more };
-  return { keepFramesOnBoard: false, codecs: ['float32'], vehicles, campaign };
+  return {
+    ...{ keepFramesOnBoard: false, codecs: ['float32'], codedPoints: [], maxLoss: 0 },
+    ...{ vehicles, campaign },
+  };
 }
 
 /** Feeds the events of the rows, 1 ms apart, and checks each row's effects. */

@@ -26,6 +26,7 @@ function vehicle(more: Partial<PlannedVehicle> = {}): PlannedVehicle {
     uplinkBps: 18.88e6,
     rttMs: 0,
     segmentMs: ALEXNET_SHARES.map((share) => 400 * share),
+    slowdown: 10,
     cuts: cutShapes(ALEXNET_BYTES),
     jpegBytes: 60_000,
     ...more,
@@ -37,8 +38,11 @@ function cloud(more: Partial<PlannedCloud> = {}): PlannedCloud {
 }
 
 /** Tensors only, as is the default. */
-const TENSORS: SendingRules = { keepFramesOnBoard: false, codecs: ['float32'] };
-const ALL_CODECS: SendingRules = { keepFramesOnBoard: false, codecs: ['float32', 'jpeg'] };
+const TENSORS: SendingRules = {
+  ...{ keepFramesOnBoard: false, codedPoints: [], maxLoss: 0 },
+  codecs: ['float32'],
+};
+const ALL_CODECS: SendingRules = { ...TENSORS, codecs: ['float32', 'jpeg'] };
 
 /** The plan of one vehicle alone. */
 function planOne(
@@ -48,7 +52,7 @@ function planOne(
   keepFramesOnBoard = false,
   codecs = TENSORS.codecs,
 ) {
-  return planVehicles(policy, [of], by, { keepFramesOnBoard, codecs }, 1)[0]!.plan;
+  return planVehicles(policy, [of], by, { ...TENSORS, keepFramesOnBoard, codecs }, 1)[0]!.plan;
 }
 
 const uplinkMs = ({ uplinkBps, node }: PlannedVehicle, bytes: number): number =>
@@ -132,6 +136,36 @@ describe('What a policy predicts', () => {
     }
     assert.ok(all('ro').streams.every(({ codec }) => codec === 'float32'));
     assert.ok(all('exact', vehicle({ uplinkBps: 0.5e6 })).streams.some(({ cut }) => cut > 0));
+  });
+
+  test('A coded tensor is planned with the time of its coding on a slow vehicle, unless it loses too much.', () => {
+    const point = {
+      cut: 1,
+      codec: 'uint8',
+      bytes: 46_660.5,
+      encodeMs: 0.2,
+      decodeMs: 0.3,
+      loss: 0.01,
+    } as const;
+    const rules: SendingRules = {
+      ...TENSORS,
+      codecs: ['float32', 'uint8'],
+      codedPoints: [point],
+      maxLoss: 0.02,
+    };
+    const planned = (more: Partial<SendingRules> = {}) =>
+      planVehicles('exact', [vehicle()], cloud(), { ...rules, ...more }, 1)[0]!.plan;
+    const coded = planned().streams.find(({ codec }) => codec === 'uint8')!;
+    assert.equal(coded.cut, 1);
+    near(coded.headEndMs - coded.headStartMs, 400 * 0.06 + 10 * 0.2);
+    near(coded.uplinkEndMs - coded.uplinkStartMs, uplinkMs(vehicle(), 46_661));
+    assert.ok(planned().makespanMs < 0.7 * planOne('exact').makespanMs);
+    assert.ok(planned().lowerBoundMs < planOne('exact').lowerBoundMs);
+    for (const more of [{ maxLoss: 0.009 }, { codecs: ['float32'] as const }, { codedPoints: [] }])
+      assert.deepEqual(
+        planned(more).streams.map(({ cut, codec }) => ({ cut, codec })),
+        planOne('exact').streams.map(({ cut, codec }) => ({ cut, codec })),
+      );
   });
 
   test('Where eight vehicles share one thread exact leaves it less to do than where each has its own.', () => {
@@ -228,7 +262,7 @@ test('Of any fleet: plans that can be sent, stages in order, no machine used twi
       const vehicles = network.vehicleMs.map((segmentMs, index): PlannedVehicle => {
         const { cameras, mbit, rttMs, jpegBytes } = own[index]!;
         const names = Array.from({ length: cameras }, (_, camera) => `camera-${camera + 1}`);
-        const link = { uplinkBps: mbit * 1e6, rttMs, jpegBytes };
+        const link = { uplinkBps: mbit * 1e6, rttMs, jpegBytes, slowdown: 1 };
         const cuts = cutShapes(network.bytes);
         return { node: `vehicle-${index + 1}`, cameras: names, segmentMs, cuts, ...link };
       });
@@ -240,7 +274,7 @@ test('Of any fleet: plans that can be sent, stages in order, no machine used twi
       const least = Math.min(last, Math.max(keep ? 1 : 0, firstCut));
 
       const { codecs } = workers % 2 === 0 ? ALL_CODECS : TENSORS;
-      const plans = planVehicles(policy, vehicles, by, { keepFramesOnBoard: keep, codecs }, 42);
+      const plans = planVehicles(policy, vehicles, by, { ...TENSORS, keepFramesOnBoard: keep, codecs }, 42);
       assert.deepEqual(
         plans.map((each) => each.vehicle),
         vehicles.map(({ node }) => node),
