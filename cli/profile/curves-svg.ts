@@ -26,8 +26,8 @@ export function curvesSvg(profiling: Profiling): string {
   const { cuts, uplinkBps, vehicleMs, model, profile } = profiling;
   const names = cuts.map(({ cut }, index) => {
     const name = cutName({ id: cut });
-    const short = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
-    return index === cuts.length - 1 ? `${short}, local` : short;
+    const clipped = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+    return index === cuts.length - 1 ? `${clipped}, local` : clipped;
   });
   const wide = Math.max(...names.map(({ length }) => length)) * LETTER + 14;
   const upright = wide * (cuts.length - 1) <= 2 * PLANE - 200;

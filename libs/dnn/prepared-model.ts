@@ -139,13 +139,16 @@ export async function cutModel(
   const thread = new RuntimeThread();
   try {
     const manifest = await makeSegments(source, work, thread, onProgress, check);
+    // Another process that was faster may already have loaded what it put there.
+    const other = await currentManifest(source);
+    if (other) return other;
     inCache(cutFolder, () => {
       rmSync(cutFolder, { recursive: true, force: true });
       renameSync(work, cutFolder);
     });
     return manifest;
   } catch (error) {
-    // Another process may have put the same there a moment before.
+    // Or it may have put it there between the two steps above.
     const made = await currentManifest(source);
     if (made) return made;
     throw error;

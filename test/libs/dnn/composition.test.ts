@@ -338,6 +338,33 @@ test('A network whose dimensions are open is measured with them fixed, where the
   }
 });
 
+test('Segments keep the functions, the operator sets and the metadata of their model.', async (context) => {
+  const graph = new Graph(5);
+  const pool = graph.pool(graph.relu(graph.conv('input', 3, 8)));
+  graph.node.push({ opType: 'Twice', domain: 'test', name: 'twice', input: [pool], output: ['twice'] });
+  const model = graph.model([value('input', [1, 3, 16, 16])], [graph.classes(graph.pool('twice'), 8, 10)]);
+  model.opsetImport.push({ domain: 'test', version: 1 });
+  model.metadataProps = [{ key: 'author', value: 'nobody' }];
+  model.functions = [
+    {
+      ...{ name: 'Twice', domain: 'test', input: ['a'], output: ['b'] },
+      node: [{ opType: 'Add', input: ['a', 'a'], output: ['b'] }],
+      opsetImport: [{ domain: '', version: 13 }],
+    },
+  ];
+  const prepared = await prepare(context, 'functions', model);
+  await composes(prepared);
+  for (const file of prepared.segments) {
+    const part = readOnnx(file);
+    assert.equal(part.functions[0]!.name, 'Twice');
+    assert.deepEqual(
+      part.opsetImport.map(({ domain }) => domain),
+      ['', 'test'],
+    );
+    assert.equal(part.metadataProps[0]!.value, 'nobody');
+  }
+});
+
 test('A network that draws random numbers is refused: no cut of it can be checked.', async (context) => {
   const graph = new Graph(5);
   const noise = graph.add('RandomNormalLike', ['input'], [], 'noise');
