@@ -12,7 +12,11 @@ export function demoCommand(): Command {
     .option('--vehicles <n>', 'vehicles, a process each', '2')
     .option('--cameras <n>', 'cameras of each vehicle', '4')
     .option('--rounds <n>', 'measured rounds of each policy', '10')
-    .option('--model <model>', 'alexnet, vgg16, or an ONNX file', 'alexnet')
+    .option(
+      '--model <model>',
+      'alexnet, vgg16, tiny-yolov2, googlenet, resnet18, mobilenet-v2, or an ONNX file',
+      'alexnet',
+    )
     .option('--frames <dir>', 'pictures instead of the drawn road; sub-folders: one for each vehicle')
     .option('--link <rate>', 'uplink of each vehicle: cat1, 3g, 4g, wifi, or a rate in Mbit/s', 'wifi')
     .option('--rtt <ms>', 'round-trip time that is added to each link', '0')

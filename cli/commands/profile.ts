@@ -5,7 +5,7 @@ import type { ProfileWords } from '../profile/profiling.ts';
 export function profileCommand(): Command {
   return new Command('profile')
     .description('measure a model on this machine: what each cut costs, and which operators take the time')
-    .argument('<model>', 'alexnet, vgg16, or an ONNX file')
+    .argument('<model>', 'a built-in network, or an ONNX file')
     .option('--threads <n>', 'threads of each operator', '1')
     .option('--vehicle-ms <t>', 'heads as on a vehicle that takes this time for the whole model')
     .option('--link <rate>', 'uplink: cat1, 3g, 4g, wifi, or a rate in Mbit/s', 'wifi')

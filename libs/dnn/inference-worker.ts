@@ -45,7 +45,9 @@ async function runSegment(index: number, data: Float32Array): Promise<Float32Arr
 function answerOf(output: Float32Array): Answer {
   const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength);
   const digest = createHash('sha256').update(bytes).digest('hex').slice(0, 32);
-  return { top: topClasses(output, card.labels), digest };
+  // Boxes and raw outputs name no classes.
+  const classifies = card.read === undefined || card.read === 'classify';
+  return { top: classifies ? topClasses(output, card.labels) : [], digest };
 }
 
 function codecOf(id: Codec): TensorCodec {

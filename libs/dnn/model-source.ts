@@ -6,17 +6,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { alexnet } from './architectures/alexnet.ts';
-import type { LineSpec } from './architectures/line-spec.ts';
-import { vgg16 } from './architectures/vgg16.ts';
-import { writeLine } from './architectures/write-line.ts';
-import { type CardFile, readCard } from './card.ts';
+import { ARCHITECTURES, type Architecture, writeNetwork } from './architectures/index.ts';
+import { type CardFile, cardOver, readCard } from './card.ts';
 import { makeFolder } from './make-folder.ts';
 import { ModelError } from './onnx.ts';
 import { writeModel } from './weights.ts';
 
 /** Networks that the product writes itself, by name. */
-export const BUILT_IN: Readonly<Record<string, LineSpec>> = { alexnet, vgg16 };
+export const BUILT_IN: Readonly<Record<string, Architecture>> = ARCHITECTURES;
 
 /** Raised when what is in the cache is made differently. */
 export const CACHE_VERSION = 2;
@@ -58,7 +55,7 @@ export async function findModel(source: string, options: PrepareOptions = {}): P
     );
   cacheFolder(cacheDir);
   const file = spec ? builtIn(spec, cacheDir, onProgress) : path.resolve(source);
-  const card = readCard(file);
+  const card = cardOver(spec?.card ?? {}, readCard(file));
   const bytesHash = await hashFiles([file], file);
   // What of the card decides the shapes of the tensors, and with them the cuts.
   const key = createHash('sha256')
@@ -101,11 +98,11 @@ export function inCache<Result>(target: string, write: () => Result): Result {
   }
 }
 
-function builtIn(spec: LineSpec, cacheDir: string, onProgress: OnProgress): string {
+function builtIn(spec: Architecture, cacheDir: string, onProgress: OnProgress): string {
   const file = path.join(cacheDir, `${spec.name}-v${BUILT_IN_VERSION}.onnx`);
   if (existsSync(file)) return file;
   const what = `writing ${spec.name}`;
-  const model = writeLine(spec, (fraction) => onProgress(what, 0.7 * fraction));
+  const model = writeNetwork(spec, (fraction) => onProgress(what, 0.7 * fraction));
   inCache(file, () => writeModel(model, cacheDir, file));
   onProgress(what, 1);
   return file;

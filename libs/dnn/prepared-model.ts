@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { CutShape } from '@splitlane/proto';
 import { resolveCard } from './card.ts';
 import { cutBytes, cutShape, keptCuts } from './cuts.ts';
+import { checkOutput } from './detect.ts';
 import type { Assignment } from './inference-messages.ts';
 import {
   CACHE_VERSION,
@@ -79,6 +80,7 @@ export async function prepareModel(source: string, options: PrepareOptions = {})
   if (last.shapes[0]!.type !== 'float32') throw new ModelError(`model ${file}: its output is not float32`);
   const resolved = resolveCard(card, fixedDims(manifest.inputs), file);
   const cuts = manifest.places.filter(({ kept }) => kept).map((place) => keptShape(place));
+  checkOutput(resolved, cuts.at(-1)!.dims, file);
   return {
     name,
     file: manifest.ownWhole ? path.join(cutFolder, WHOLE) : file,

@@ -28,6 +28,8 @@ interface DemoJson {
   readonly power: { readonly cpuW: number; readonly radioW: number; readonly idleW: number };
   readonly jobs: number;
   readonly identical: number;
+  readonly lossy: number;
+  readonly withinLoss: number;
   readonly local: number;
   readonly dropped: number;
   readonly lost: number;
@@ -141,6 +143,28 @@ describe('the demo', { timeout: 300_000 }, () => {
     assert.deepEqual(told.brokenPictures, [path.join(frames, 'broken.jpg')]);
     assert.equal(told.identical, told.jobs);
     assert.equal(told.lost, 0);
+  });
+
+  it('sends coded tensors where something may be lost, and tells apart what was lost and what was not', async () => {
+    const words = [
+      ...fast,
+      '--policy',
+      'jps,exact',
+      '--link',
+      '1',
+      '--max-loss',
+      '0.05',
+      '--keep-frames-on-board',
+    ];
+    const run = [...words, '--log', folder('lossy'), '--json'];
+    const { code, stdout, stderr } = await splitlane(run, home.path);
+    assert.equal(code, 0, stderr);
+    const told = JSON.parse(stdout) as DemoJson;
+    assert.equal(told.lost, 0);
+    assert.ok(told.lossy > 0, 'no tensor was sent in a lossy codec');
+    assert.equal(told.identical, told.jobs - told.lossy);
+    assert.ok(told.withinLoss > 0 && told.withinLoss <= told.lossy);
+    assert.ok(told.policies.some(({ cuts }) => cuts.some((cut) => / \((uint8|float16)/.test(cut))));
   });
 
   it('keeps frames on board when it is told to', async () => {

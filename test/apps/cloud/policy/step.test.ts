@@ -97,6 +97,7 @@ describe('Which tensors are taken', () => {
   const served = drive([[plan('vehicle-1', 1, stream('camera-1', 1), stream('camera-2', 4))]], {
     ...initialState({ ...SETUP, firstCut: 2 }),
   }).state;
+  const codedAt1 = drive([[plan('vehicle-1', 1, stream('camera-1', 1, 'uint8'))]]).state;
   const jpegAt1 = drive([[plan('vehicle-1', 1, stream('camera-1', 1, 'jpeg'))]]).state;
   const cases: [string, CloudState, string, Partial<TensorChunk>, RegExp][] = [
     ['of a vehicle without a plan', known, 'vehicle-2', {}, /no plan of epoch 1 is known/],
@@ -111,6 +112,13 @@ describe('Which tensors are taken', () => {
     ['of a local job', known, 'vehicle-1', { camera: 'camera-3', cut: 3 }, /cut 3 is not served here/],
     ['of the wrong size', known, 'vehicle-1', { totalBytes: 196 }, /196 bytes where cut 1 has 200/],
     ['of a huge JPEG', known, 'vehicle-1', { ...jpeg, totalBytes: 16 * MIB + 1 }, /a JPEG of 16777217 bytes/],
+    [
+      'of more coded bytes than the plain one has',
+      codedAt1,
+      'vehicle-1',
+      { codec: 'uint8', totalBytes: 200 + 64 * 1024 + 1 },
+      /65737 bytes of uint8 where cut 1 has 200 in float32/,
+    ],
     ['of a JPEG at an inner cut', jpegAt1, 'vehicle-1', { codec: 'jpeg' }, /a JPEG of 200 bytes at cut 1/],
   ];
   for (const [name, state, vehicle, more, reason] of cases)

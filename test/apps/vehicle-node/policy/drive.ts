@@ -88,7 +88,8 @@ export function inShort(effect: VehicleEffect): string {
       return `ready ${effect.round}: ${effect.cameras.join(' ')}`;
     case 'run': {
       const time = effect.emulatedMs === undefined ? '' : ` ${effect.emulatedMs} ms`;
-      return `run ${effect.frame} ${effect.stage} ${effect.from}-${effect.to}${time}`;
+      const codec = effect.encodeAs === undefined ? '' : ` as ${effect.encodeAs}`;
+      return `run ${effect.frame} ${effect.stage} ${effect.from}-${effect.to}${codec}${time}`;
     }
     case 'send':
       return `send ${effect.frame} cut ${effect.cut} ${effect.codec}`;

@@ -48,6 +48,25 @@ describe('A round as it should be', () => {
     ]);
   });
 
+  test('A coded tensor is coded at the end of its head, in the time that the plan has for it, at cut 0 too.', () => {
+    const coded = (camera: string, cut: number, headMs: number, codec: 'uint8' | 'raw-uint8') => ({
+      ...stream(camera, cut),
+      codec,
+      headStartMs: 5,
+      headEndMs: 5 + headMs,
+    });
+    const streams = [coded('camera-1', 2, 34, 'uint8'), coded('camera-2', 0, 3, 'raw-uint8')];
+    drive([
+      ...begun(streams, 2, ['run 1 head 0-2 as uint8 34 ms']),
+      [runDone(1), 'run 2 head 0-0 as raw-uint8 3 ms', 'send 1 cut 2 uint8', wake(1)],
+      [runDone(2)],
+      [sent(1), 'send 2 cut 0 raw-uint8', wake(2)],
+      // What the cloud does not finish is finished from the tensor as it was: nothing is lost by a codec then.
+      [lost(), 'stop 2', 'run 1 local 2-3 70 ms'],
+      [runEnded(1), 'finish 1 local: cloud worker cloud-1 was lost', 'run 2 local 0-3 100 ms'],
+    ]);
+  });
+
   test("Jobs run in the plan's order, whatever the order of the cameras.", () => {
     const streams = [stream('camera-3', 2), stream('camera-1', 2), stream('camera-2', 2)];
     drive([
