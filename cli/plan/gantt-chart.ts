@@ -168,7 +168,8 @@ ${parts.join('\n')}
 
 const ms = (value: number): string => String(Number(value.toFixed(2)));
 
-function escaped(text: string): string {
+/** A text as XML: for charts. */
+export function escaped(text: string): string {
   return (
     text
       .replaceAll('&', '&amp;')

@@ -1,4 +1,6 @@
 /** The two curves of a profile as SVG: cut by cut, and against each other. */
+
+import { escaped } from '../plan/gantt-chart.ts';
 import { cutName } from '../plan/report.ts';
 import { freePlaces, type Segment } from './free-places.ts';
 import { type ProfiledCut, type Profiling, placeOf } from './profiling.ts';
@@ -240,14 +242,3 @@ const SHEET = [
   '.mark{fill:currentColor}.tick{stroke-opacity:.15}.dashed{stroke-dasharray:5 4;stroke-opacity:.7}',
   '.thin{stroke-opacity:.4}.ring{stroke-width:1.6}',
 ].join('');
-
-function escaped(text: string): string {
-  return (
-    text
-      .replaceAll('&', '&amp;')
-      .replaceAll('<', '&lt;')
-      .replaceAll('>', '&gt;')
-      // XML has no way to write these.
-      .replaceAll(/[^\P{Cc}\t\n\r]|[\uFFFE\uFFFF]|\p{Cs}/gu, '�')
-  );
-}

@@ -50,7 +50,7 @@ describe('bad input', { timeout: 120_000 }, () => {
     [
       'an unknown model',
       ['demo', '--model', 'resnet'],
-      /model resnet: neither a built-in network \(alexnet, vgg16\)/,
+      /model resnet: neither a built-in network \(alexnet, vgg16, .*mobilenet-v2\)/,
     ],
     ['an unknown link', ['demo', '--link', '5g'], /--link 5g: must be cat1, 3g, 4g, wifi, or a rate/],
     ['a rate of 0', ['demo', '--link', '0'], /--link 0: must be .* above 0/],
