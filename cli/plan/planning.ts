@@ -3,6 +3,7 @@ import {
   type BoundBy,
   type Conditions,
   type Cut,
+  delaysOf,
   gantt,
   hull,
   type Job,
@@ -11,6 +12,7 @@ import {
   type Plan,
   POLICIES,
   paretoFront,
+  planLoss,
   ScheduleError,
 } from '@splitlane/sched';
 import { UsageError } from '../exit-codes.ts';
@@ -96,14 +98,13 @@ export function makePlanning(words: PlanWords): Planning {
       ...plan,
       lowerBoundMs,
       optimal: plan.optimal || plan.makespanMs <= lowerBoundMs * (1 + 1e-12),
-      ...(hasLoss ? { loss: meanLoss(cuts, plan.counts, n) } : {}),
+      ...(hasLoss ? { loss: planLoss({ cuts, n }, plan.counts) } : {}),
     }),
   );
   const chosen =
     plans.find(({ policy }) => policy === 'exact') ??
     plans.reduce((best, plan) => (plan.makespanMs < best.makespanMs ? plan : best));
   const jobs = chosen.jobCuts.map((cut): Job => jobAt(cuts[cut]!, conditions));
-  const halfMs = (conditions.rttMs ?? 0) / 2;
   const hasPower = conditions.power !== undefined;
   const energyIsKnown = hasPower || cuts.every(({ headJ }) => headJ !== undefined);
   return {
@@ -114,7 +115,7 @@ export function makePlanning(words: PlanWords): Planning {
     lowerBoundMs,
     boundBy,
     chosen,
-    schedule: gantt(jobs, chosen.order, { uplinkDelayMs: halfMs, returnMs: halfMs }),
+    schedule: gantt(jobs, chosen.order, delaysOf(conditions)),
     ...(energyIsKnown ? { front: frontOf(cuts, n, conditions, plans) } : {}),
     hasPower,
   };
@@ -179,9 +180,6 @@ const inOptions = (message: string): string =>
     .replace('maxEnergyJ needs a power model', '--max-energy needs --power')
     .replace('maxEnergyJ', '--max-energy')
     .replace('maxLoss', '--max-loss');
-
-const meanLoss = (cuts: readonly Cut[], counts: readonly number[], n: number): number =>
-  cuts.reduce((sum, { loss = 0 }, cut) => sum + counts[cut]! * loss, 0) / n;
 
 function frontOf(
   cuts: readonly Cut[],

@@ -1,8 +1,9 @@
 import { meetsCaps } from './energy.ts';
 import { makespanOf } from './flowshop.ts';
 import { johnsonOrder } from './johnson.ts';
-import { planOf } from './plan.ts';
+import { planOfSequence } from './plan.ts';
 import { problemOf } from './problem.ts';
+import { delaysOf } from './transfer.ts';
 import { type Conditions, type Cut, type Plan, ScheduleError } from './types.ts';
 
 const MOST_PLANS = 2_000_000;
@@ -18,10 +19,10 @@ export function bruteForce(cuts: readonly Cut[], n: number, conditions: Conditio
   const k = allowed.length;
   const plans = twoStages ? multisetCount(k, n) : k ** n;
   if (plans > MOST_PLANS) throw new ScheduleError(`brute force over ${plans} plans would not end`);
-  const between = { uplinkDelayMs: rttMs / 2, returnMs: rttMs / 2, busy };
+  const between = { ...delaysOf({ rttMs }), busy };
   const chosen = new Array<number>(n).fill(0);
   const counts = new Array<number>(cuts.length).fill(0);
-  let best: { readonly counts: number[]; readonly sequence: number[] } | undefined;
+  let best: number[] | undefined;
   let bestMs = Number.POSITIVE_INFINITY;
   const visit = (place: number): void => {
     if (place < n) {
@@ -38,12 +39,11 @@ export function bruteForce(cuts: readonly Cut[], n: number, conditions: Conditio
     const ms = makespanOf(row, order, between);
     if (ms >= bestMs || !meetsCaps(problem, counts, ms)) return;
     bestMs = ms;
-    best = { counts: [...counts], sequence: order.map((job) => allowed[chosen[job]!]!) };
+    best = order.map((job) => allowed[chosen[job]!]!);
   };
   visit(0);
   if (best === undefined) throw new ScheduleError('no plan meets the caps on energy and loss');
-  const { sequence } = best;
-  return planOf('bf', problem, { counts: best.counts, jobCuts: () => sequence }, bestMs, true);
+  return planOfSequence('bf', problem, best, bestMs, true);
 }
 
 /** C(n + k − 1, k − 1). */

@@ -19,7 +19,7 @@ export function planEnergyJ(problem: Problem, counts: ArrayLike<number>, makespa
 }
 
 /** Mean loss of a plan's jobs. */
-export function planLoss({ cuts, n }: Problem, counts: ArrayLike<number>): number {
+export function planLoss({ cuts, n }: Pick<Problem, 'cuts' | 'n'>, counts: ArrayLike<number>): number {
   return cuts.reduce((sum, { loss = 0 }, cut) => sum + counts[cut]! * loss, 0) / n;
 }
 

@@ -4,7 +4,13 @@
  * (flowshop.ts), bit for bit; they are found another way, so that each is a check of the other.
  */
 import { checkTimes } from './check-jobs.ts';
-import { checkFleet, type FleetTimes, type FlowShopOptions, type VehicleJobs } from './flowshop.ts';
+import {
+  checkFleet,
+  emptyTimes,
+  type FleetTimes,
+  type FlowShopOptions,
+  type VehicleJobs,
+} from './flowshop.ts';
 import { ScheduleError } from './types.ts';
 
 /**
@@ -56,19 +62,12 @@ export function simulate(fleet: readonly VehicleJobs[], options: EngineOptions =
   checkFleet(fleet, options);
   for (const [link, profile] of Object.entries(options.links ?? {})) checkProfile(link, profile);
   const { uplinkDelayMs = 0, returnMs = 0, busy = {}, links = {} } = options;
-  const { total, firstRow, rowAt, rankOf, vehicleOf, jobOf, p1, p2, p3, release, sends } = rowsOf(fleet);
+  const { times, firstRow, rowAt, rankOf, p1, p2, p3, release, sends } = rowsOf(fleet);
+  const { vehicle: vehicleOf, worker: workerOf, sent } = times;
+  const { headStart, headEnd, uplinkStart, uplinkEnd, tailStart, tailEnd, end } = times;
+  const total = end.length;
   // More workers than jobs would never be asked.
   const workers = Math.min(options.cloudWorkers ?? 1, total);
-  const numbers = (): Float64Array => new Float64Array(total);
-  const headStart = numbers();
-  const headEnd = numbers();
-  const uplinkStart = numbers();
-  const uplinkEnd = numbers();
-  const tailStart = numbers();
-  const tailEnd = numbers();
-  const end = numbers();
-  const workerOf = new Int32Array(total).fill(NONE);
-  const sent: number[] = [];
 
   const { linkOf, busyMs, rates } = linksOf(fleet, busy.uplinkMs ?? 0, links);
   const linkBusy = new Uint8Array(busyMs.length).fill(1);
@@ -185,19 +184,7 @@ export function simulate(fleet: readonly VehicleJobs[], options: EngineOptions =
     else if (events.kind === ARRIVAL) tensorArrives();
     else workerIsFree(subject);
   }
-  return {
-    vehicle: vehicleOf,
-    job: jobOf,
-    headStart,
-    headEnd,
-    uplinkStart,
-    uplinkEnd,
-    tailStart,
-    tailEnd,
-    worker: workerOf,
-    end,
-    sent,
-  };
+  return times;
 }
 
 /** The jobs as rows, vehicle after vehicle in plan order, each with its rank by place in the plan, then by vehicle. */
@@ -212,13 +199,12 @@ function rowsOf(fleet: readonly VehicleJobs[]) {
   for (const { order } of fleet) for (let place = 0; place < order.length; place++) nextRank[place + 1]!++;
   for (let place = 0; place < longest; place++) nextRank[place + 1]! += nextRank[place]!;
   const total = firstRow[fleet.length]!;
+  const times = emptyTimes(total);
   const rows = {
-    total,
+    times,
     firstRow,
     rowAt: new Int32Array(total),
     rankOf: new Int32Array(total),
-    vehicleOf: new Int32Array(total),
-    jobOf: new Int32Array(total),
     p1: new Float64Array(total),
     p2: new Float64Array(total),
     p3: new Float64Array(total),
@@ -232,8 +218,8 @@ function rowsOf(fleet: readonly VehicleJobs[]) {
       const job = jobs[order[place]!]!;
       rows.rankOf[row] = rank;
       rows.rowAt[rank] = row;
-      rows.vehicleOf[row] = vehicle;
-      rows.jobOf[row] = order[place]!;
+      times.vehicle[row] = vehicle;
+      times.job[row] = order[place]!;
       rows.p1[row] = job.p1;
       rows.p2[row] = job.p2;
       rows.p3[row] = job.p3 ?? 0;

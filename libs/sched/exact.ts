@@ -1,12 +1,12 @@
 import { meetsCaps, planEnergyJ, planLoss } from './energy.ts';
 import { exactCounts } from './exact-two-stages.ts';
 import { makespanOf } from './flowshop.ts';
-import { groupOrders, makespanOfGroups } from './groups.ts';
-import { boundOf, rootFloors } from './lower-bound.ts';
-import { expand, planOf } from './plan.ts';
+import { type Grouped, groupOrders, groupsOfPoints, makespanOfGroups, uniformGroups } from './groups.ts';
+import { boundOf, type Root, rootOf } from './lower-bound.ts';
+import { expand, planOfGroups, planOfSequence } from './plan.ts';
 import { type Problem, problemOf } from './problem.ts';
-import { type Caps, capsOf, relax } from './relaxation.ts';
 import { type Found, searchStates } from './state-search.ts';
+import { delaysOf } from './transfer.ts';
 import { frontier } from './two-stages.ts';
 import { type Conditions, type Cut, type Plan, ScheduleError } from './types.ts';
 
@@ -15,13 +15,6 @@ const NODE_BUDGET = 20_000;
 /** With fewer states than this for each job a search finds nothing that a few moves do not. */
 const LEAST_WIDTH = 8;
 const MOST_MOVES = 200;
-
-/** Counts, and the order of their groups. */
-interface Grouped {
-  readonly line: readonly number[];
-  readonly counts: Float64Array;
-  readonly makespanMs: number;
-}
 
 /**
  * The optimum over all cuts of all jobs and all orders (one order for all stages), where it could be proved: `optimal`
@@ -40,26 +33,11 @@ export function exact(cuts: readonly Cut[], n: number, conditions: Conditions): 
   return onAllStages(problem);
 }
 
-export function planOfGroups(
-  policy: string,
-  problem: Problem,
-  { line, counts, makespanMs }: Grouped,
-  proved: boolean,
-): Plan {
-  const chosen = { counts: Array.from(counts), jobCuts: () => expand(line, counts) };
-  return planOf(policy, problem, chosen, makespanMs, proved);
-}
-
 function onTwoStages(problem: Problem): { readonly grouped: Grouped; readonly proved: boolean } {
-  const { cuts, n, jobs, allowed, busy } = problem;
+  const { n, jobs, allowed, busy } = problem;
   const points = frontier(jobs, allowed);
   const found = exactCounts(points, n, NODE_BUDGET, busy);
-  const counts = new Float64Array(cuts.length);
-  points.forEach(({ cut }, index) => {
-    counts[cut] = found.counts[index]!;
-  });
-  const line = points.map(({ cut }) => cut);
-  const grouped = { line, counts, makespanMs: makespanOfGroups(problem, line, counts) };
+  const grouped = groupsOfPoints(problem, points, found.counts);
   // The closed form thinks that the busy uplink holds up local jobs too.
   const local = busy.uplinkMs > 0 ? shortestLocal(problem) : undefined;
   return { grouped: local && local.makespanMs < grouped.makespanMs ? local : grouped, proved: found.proved };
@@ -72,25 +50,19 @@ function shortestLocal(problem: Problem): Grouped | undefined {
   return uniformGroups(problem, cut);
 }
 
-function uniformGroups(problem: Problem, cut: number): Grouped {
-  const counts = new Float64Array(problem.cuts.length);
-  counts[cut] = problem.n;
-  return { line: [cut], counts, makespanMs: makespanOfGroups(problem, [cut], counts) };
-}
-
 function onAllStages(problem: Problem): Plan {
   const { n, conditions } = problem;
   const { maxEnergyJ } = conditions;
-  const caps = capsOf(problem);
-  const starts = startsOf(problem, caps);
+  const root = rootOf(problem);
+  const starts = startsOf(problem, root);
   const best = improved(problem, starts);
-  const boundMs = boundOf(problem).ms;
+  const boundMs = boundOf(problem, root).ms;
   if (best && best.makespanMs <= boundMs * (1 + 1e-12)) return planOfGroups('exact', problem, best, true);
   const width = Math.floor(NODE_BUDGET / n);
   const knownMs = best?.makespanMs ?? Number.POSITIVE_INFINITY;
   const { found, complete } =
     width >= LEAST_WIDTH
-      ? searchStates(problem, caps, maxEnergyJ !== undefined, width, (ms) => ms < knownMs * (1 - 1e-12))
+      ? searchStates(problem, root, maxEnergyJ !== undefined, width, (ms) => ms < knownMs * (1 - 1e-12))
       : { found: [], complete: false };
   const spread = complete ? [] : starts.map((grouped) => spreadOut(problem, grouped));
   const sequences = [
@@ -99,13 +71,10 @@ function onAllStages(problem: Problem): Plan {
   ].filter(({ makespanMs }) => makespanMs < knownMs);
   if (sequences.length > 0) {
     const shortest = sequences.reduce((a, b) => (b.makespanMs < a.makespanMs ? b : a));
-    const sequence = shortest.sequence();
-    const counts = new Array<number>(problem.cuts.length).fill(0);
-    for (const cut of sequence) counts[cut]!++;
-    return planOf('exact', problem, { counts, jobCuts: () => sequence }, shortest.makespanMs, complete);
+    return planOfSequence('exact', problem, shortest.sequence(), shortest.makespanMs, complete);
   }
   if (best) return planOfGroups('exact', problem, best, complete);
-  const none = complete || !relax(problem, rootFloors(problem), caps).feasible;
+  const none = complete || !root.relaxation.feasible;
   throw new ScheduleError(
     `${none ? 'no plan meets' : 'no plan was found that meets'} ${capNames(conditions)}`,
   );
@@ -132,8 +101,7 @@ function spreadOut(
       counts,
     ),
   ];
-  const halfMs = rttMs / 2;
-  const makespanMs = makespanOf(jobs, sequence, { uplinkDelayMs: halfMs, returnMs: halfMs, busy });
+  const makespanMs = makespanOf(jobs, sequence, { ...delaysOf({ rttMs }), busy });
   return { counts, makespanMs, sequence: () => sequence };
 }
 
@@ -145,7 +113,11 @@ function capNames({ maxEnergyJ, maxLoss }: Conditions): string {
 }
 
 /** The best order of groups among a few, for these counts. */
-function judged(problem: Problem, orders: readonly (readonly number[])[], counts: Float64Array): Grouped {
+function judged(
+  problem: Problem,
+  orders: readonly (readonly number[])[],
+  counts: readonly number[],
+): Grouped {
   return orders
     .map((line): Grouped => ({ line, counts, makespanMs: makespanOfGroups(problem, line, counts) }))
     .reduce((a, b) => (b.makespanMs < a.makespanMs ? b : a));
@@ -163,13 +135,13 @@ function excess(problem: Problem, { counts, makespanMs }: Grouped): number {
 }
 
 /** Plans to begin with: the best uniform one, and the relaxation's mixture in whole jobs. They need not meet the caps. */
-function startsOf(problem: Problem, caps: Caps): Grouped[] {
+function startsOf(problem: Problem, root: Root): Grouped[] {
   const { cuts, n, jobs, allowed } = problem;
   const uniforms = allowed.map((cut) => uniformGroups(problem, cut));
   const starts = [uniforms.reduce((a, b) => (better(problem, b, a) ? b : a))];
   if (allowed.every((cut) => jobs[cut]!.local)) return starts;
-  const { shares } = relax(problem, rootFloors(problem), caps);
-  const counts = new Float64Array(cuts.length);
+  const { shares } = root.relaxation;
+  const counts = new Array<number>(cuts.length).fill(0);
   let left = n;
   allowed.forEach((cut, index) => {
     counts[cut] = Math.min(left, Math.floor(shares[index]! * n + 1e-9));
@@ -199,7 +171,7 @@ function improved(problem: Problem, starts: readonly Grouped[]): Grouped | undef
         if (start.counts[a] === 0) continue;
         for (const b of allowed) {
           if (a === b) continue;
-          const counts = Float64Array.from(start.counts);
+          const counts = [...start.counts];
           counts[a]!--;
           counts[b]!++;
           const moved = judged(problem, orders, counts);

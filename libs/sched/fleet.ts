@@ -1,7 +1,16 @@
 /** What several vehicles that share one channel are planned on, and what comes out: for the plan and for its rivals. */
-import { type FleetTimes, fleetGantt, fleetTimes, type JobSchedule, type VehicleJobs } from './flowshop.ts';
+import { checkWorkers } from './check-jobs.ts';
+import {
+  type FleetTimes,
+  type FlowShopOptions,
+  fleetGantt,
+  fleetTimes,
+  type JobSchedule,
+  type VehicleJobs,
+} from './flowshop.ts';
 import { johnsonOrder } from './johnson.ts';
 import { problemOf } from './problem.ts';
+import { delaysOf } from './transfer.ts';
 import { type Conditions, type Cut, type Job, ScheduleError } from './types.ts';
 
 /** A vehicle with its cameras, a frame of each of which is a job. */
@@ -54,9 +63,7 @@ export interface CameraProblem {
 /** @throws ScheduleError without a vehicle or a camera, and for any fault of a camera's problem; it names the item. */
 export function fleetProblemOf(vehicles: readonly FleetVehicle[], channel: Channel): FleetProblem {
   if (vehicles.length === 0) throw new ScheduleError('there is no vehicle to plan for');
-  const { cloudWorkers = 1 } = channel;
-  if (!Number.isSafeInteger(cloudWorkers) || cloudWorkers < 1)
-    throw new ScheduleError(`cloudWorkers must be a whole number ≥ 1, not ${cloudWorkers}`);
+  checkWorkers(channel.cloudWorkers ?? 1);
   // Vehicles of one kind share their tables; each is checked once for each rate.
   const known = new Map<readonly Cut[], Map<number, CameraProblem>>();
   const cameras = vehicles.map(({ id, cameras, uplinkBps = channel.uplinkBps }) => {
@@ -93,22 +100,24 @@ export function vehicleJobs(cameras: readonly CameraProblem[], jobCuts: readonly
 }
 
 /** The judge on a fleet. */
-export function judgeFleet({ channel }: FleetProblem, vehicles: readonly VehicleJobs[]): FleetTimes {
+function judgeFleet({ channel }: FleetProblem, vehicles: readonly VehicleJobs[]): FleetTimes {
   return fleetTimes(vehicles, optionsOf(channel));
 }
 
-export function endOfFleet({ end }: FleetTimes): number {
-  let latest = 0;
-  for (const ms of end) if (ms > latest) latest = ms;
-  return latest;
+/** When a fleet of these jobs is done, in ms. */
+export function endOfFleet(problem: FleetProblem, vehicles: readonly VehicleJobs[]): number {
+  return latest(judgeFleet(problem, vehicles));
 }
 
-function optionsOf({ cloudWorkers = 1, rttMs = 0 }: Channel): {
-  readonly cloudWorkers: number;
-  readonly uplinkDelayMs: number;
-  readonly returnMs: number;
-} {
-  return { cloudWorkers, uplinkDelayMs: rttMs / 2, returnMs: rttMs / 2 };
+function latest({ end }: FleetTimes): number {
+  let most = 0;
+  for (const ms of end) if (ms > most) most = ms;
+  return most;
+}
+
+function optionsOf(channel: Channel): FlowShopOptions {
+  const { cloudWorkers = 1 } = channel;
+  return { cloudWorkers, ...delaysOf(channel) };
 }
 
 /** The cut of each camera of a vehicle, and the jobs that they make. */
@@ -126,7 +135,7 @@ export function fleetPlanOf(
 ): FleetPlan {
   const vehicles = choices.map(({ jobs }) => jobs);
   const times = judgeFleet(problem, vehicles);
-  const makespanMs = endOfFleet(times);
+  const makespanMs = latest(times);
   let schedule: JobSchedule[][] | undefined;
   return {
     policy,

@@ -4,7 +4,7 @@
  * its vehicle's plan; its tensor on the vehicle's link and its tail on one of the cloud's workers, both of
  * which serve in order of arrival.
  */
-import { checkJobs, checkOrder, checkTimes } from './check-jobs.ts';
+import { checkJobs, checkOrder, checkTimes, checkWorkers } from './check-jobs.ts';
 import { type Busy, type Job, ScheduleError } from './types.ts';
 
 export interface Interval {
@@ -63,25 +63,34 @@ export interface FleetTimes {
   readonly sent: readonly number[];
 }
 
+/** Room for the times of so many jobs; none of them sends yet. */
+export function emptyTimes(total: number): FleetTimes & { readonly sent: number[] } {
+  const numbers = (): Float64Array => new Float64Array(total);
+  return {
+    vehicle: new Int32Array(total),
+    job: new Int32Array(total),
+    headStart: numbers(),
+    headEnd: numbers(),
+    uplinkStart: numbers(),
+    uplinkEnd: numbers(),
+    tailStart: numbers(),
+    tailEnd: numbers(),
+    worker: new Int32Array(total).fill(-1),
+    end: numbers(),
+    sent: [],
+  };
+}
+
 /** The times of all stages of several vehicles' jobs. O(N log N) for N jobs; nothing is checked. */
 export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOptions = {}): FleetTimes {
   const { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0, busy = {} } = options;
   const total = vehicles.reduce((sum, { order }) => sum + order.length, 0);
-  const numbers = (): Float64Array => new Float64Array(total);
-  const vehicleOf = new Int32Array(total);
-  const jobOf = new Int32Array(total);
+  const times = emptyTimes(total);
+  const { vehicle: vehicleOf, job: jobOf, worker: workerOf, sent } = times;
+  const { headStart, headEnd, uplinkStart, uplinkEnd, tailStart, tailEnd, end } = times;
   const placeOf = new Int32Array(total);
-  const transfer = numbers();
-  const tail = numbers();
-  const headStart = numbers();
-  const headEnd = numbers();
-  const uplinkStart = numbers();
-  const uplinkEnd = numbers();
-  const tailStart = numbers();
-  const tailEnd = numbers();
-  const end = numbers();
-  const workerOf = new Int32Array(total).fill(-1);
-  const sent: number[] = [];
+  const transfer = new Float64Array(total);
+  const tail = new Float64Array(total);
   let row = 0;
   vehicles.forEach(({ jobs, order, busy: own = busy }, vehicle) => {
     let processorFree = own.vehicleMs ?? 0;
@@ -101,9 +110,9 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
     });
   });
   const byTime =
-    (times: Float64Array) =>
+    (of: Float64Array) =>
     (a: number, b: number): number =>
-      times[a]! - times[b]! || placeOf[a]! - placeOf[b]! || vehicleOf[a]! - vehicleOf[b]!;
+      of[a]! - of[b]! || placeOf[a]! - placeOf[b]! || vehicleOf[a]! - vehicleOf[b]!;
 
   const linkNames = new Map<number, number>();
   const linkFree: number[] = [];
@@ -134,19 +143,7 @@ export function fleetTimes(vehicles: readonly VehicleJobs[], options: FlowShopOp
     workerOf[at] = worker;
     end[at] = tailEnd[at]! + returnMs;
   }
-  return {
-    vehicle: vehicleOf,
-    job: jobOf,
-    headStart,
-    headEnd,
-    uplinkStart,
-    uplinkEnd,
-    tailStart,
-    tailEnd,
-    worker: workerOf,
-    end,
-    sent,
-  };
+  return times;
 }
 
 /**
@@ -239,8 +236,7 @@ export function checkFleet(
   vehicles: readonly VehicleJobs[],
   { cloudWorkers = 1, uplinkDelayMs = 0, returnMs = 0, busy = {} }: FlowShopOptions,
 ): void {
-  if (!Number.isSafeInteger(cloudWorkers) || cloudWorkers < 1)
-    throw new ScheduleError(`cloudWorkers must be a whole number ≥ 1, not ${cloudWorkers}`);
+  checkWorkers(cloudWorkers);
   checkTimes('delays', { uplinkDelayMs, returnMs });
   checkTimes('busy', { ...busy });
   vehicles.forEach(({ jobs, order, link, busy: own }, vehicle) => {

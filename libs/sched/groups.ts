@@ -1,5 +1,34 @@
 /** Plans of identical jobs as counts: jobs of the same cut go together, and each group is judged in one step. */
 import type { Problem } from './problem.ts';
+import type { Point } from './two-stages.ts';
+
+/** Counts by cut, the order of their groups, and how long they take. */
+export interface Grouped {
+  readonly line: readonly number[];
+  readonly counts: readonly number[];
+  readonly makespanMs: number;
+}
+
+/** All jobs at one cut. */
+export function uniformGroups(problem: Problem, cut: number): Grouped {
+  const counts = new Array<number>(problem.cuts.length).fill(0);
+  counts[cut] = problem.n;
+  return { line: [cut], counts, makespanMs: makespanOfGroups(problem, [cut], counts) };
+}
+
+/** Groups in the order of the points, `found` jobs at each. */
+export function groupsOfPoints(
+  problem: Problem,
+  points: readonly Point[],
+  found: ArrayLike<number>,
+): Grouped {
+  const counts = new Array<number>(problem.cuts.length).fill(0);
+  points.forEach(({ cut }, index) => {
+    counts[cut] = found[index]!;
+  });
+  const line = points.map(({ cut }) => cut);
+  return { line, counts, makespanMs: makespanOfGroups(problem, line, counts) };
+}
 
 /**
  * When the last of all jobs ends if the groups go in this order: what the judge says, in O(1) for each group.

@@ -1,6 +1,7 @@
 export { bestOrder } from './best-order.ts';
 export { bruteForce } from './brute-force.ts';
 export { eja } from './eja.ts';
+export { planLoss } from './energy.ts';
 export { type EngineOptions, type RateProfile, simulate } from './engine.ts';
 export { exact } from './exact.ts';
 export type { Channel, FleetPlan, FleetVehicle, FleetVehiclePlan } from './fleet.ts';
@@ -23,7 +24,7 @@ export { fairShare, planFleet, uncoordinated } from './plan-fleet.ts';
 export { jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { scheduleTree, type TreeJob } from './schedule-tree.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';
-export { jobAt, transferMs } from './transfer.ts';
+export { delaysOf, jobAt, transferMs } from './transfer.ts';
 export {
   type BoundBy,
   type Busy,

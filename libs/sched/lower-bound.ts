@@ -1,7 +1,7 @@
 import { meetsCaps } from './energy.ts';
 import { hull, hullHeight } from './hull.ts';
 import { type Problem, problemOf } from './problem.ts';
-import { capsOf, type Floors, relax, weigh } from './relaxation.ts';
+import { type Caps, capsOf, type Floors, type Relaxation, relax, weigh } from './relaxation.ts';
 import type { BoundBy, Conditions, Cut } from './types.ts';
 
 export interface Bound {
@@ -29,7 +29,7 @@ export interface Ends {
   readonly afterTransferMs: number;
 }
 
-export function endsOf({ jobs, allowed, rttMs }: Problem): Ends {
+function endsOf({ jobs, allowed, rttMs }: Problem): Ends {
   const senders = allowed.map((cut) => jobs[cut]!).filter(({ local }) => !local);
   const least = (of: (job: (typeof senders)[number]) => number): number =>
     senders.reduce((value, job) => Math.min(value, of(job)), Number.POSITIVE_INFINITY);
@@ -52,10 +52,31 @@ export function floorsOf(ends: Ends, rttMs: number, c1: number, c2: number, c3: 
   ];
 }
 
-/** The floors before any job has started. */
-export function rootFloors(problem: Problem): Floors {
+/** What the bound and the searches of one problem begin with. */
+export interface Root {
+  readonly ends: Ends;
+  /** The floors before any job has started. */
+  readonly floors: Floors;
+  readonly caps: Caps;
+  /** The linear relaxation, made when it is first read. */
+  readonly relaxation: Relaxation;
+}
+
+export function rootOf(problem: Problem): Root {
   const { rttMs, busy } = problem;
-  return floorsOf(endsOf(problem), rttMs, busy.vehicleMs, busy.uplinkMs, busy.cloudMs);
+  const ends = endsOf(problem);
+  const floors = floorsOf(ends, rttMs, busy.vehicleMs, busy.uplinkMs, busy.cloudMs);
+  const caps = capsOf(problem);
+  let relaxation: Relaxation | undefined;
+  return {
+    ends,
+    floors,
+    caps,
+    get relaxation() {
+      relaxation ??= relax(problem, floors, caps);
+      return relaxation;
+    },
+  };
 }
 
 /**
@@ -67,7 +88,7 @@ export function rootFloors(problem: Problem): Floors {
  * - All stages: the linear relaxation of all stages and caps together, where there are tails or caps.
  * Plans that send nothing stand beside all of these. One job is tried at every cut. O(k² log k) for k cuts.
  */
-export function boundOf(problem: Problem): Bound {
+export function boundOf(problem: Problem, root = rootOf(problem)): Bound {
   const { jobs, allowed, n, rttMs, busy, twoStages } = problem;
   const alone = (cut: number): number => {
     const { p1, p2, p3 = 0, local } = jobs[cut]!;
@@ -87,8 +108,7 @@ export function boundOf(problem: Problem): Bound {
   const allLocalMs = busy.vehicleMs + n * Math.min(...locals.map(({ p1 }) => p1));
   if (locals.length === allowed.length) return { ms: allLocalMs, by: 'vehicle and uplink' };
 
-  const ends = endsOf(problem);
-  const floors = rootFloors(problem);
+  const { ends, floors, caps } = root;
   const [onVehicle, onUplink, inCloud] = floors;
   const times = allowed.map((cut) => jobs[cut]!);
   const bounds: Bound[] = [{ ms: vehicleAndUplink(problem, ends), by: 'vehicle and uplink' }];
@@ -102,13 +122,12 @@ export function boundOf(problem: Problem): Bound {
       { ms: height('p2', onUplink), by: 'uplink and cloud' },
     );
   }
-  const caps = capsOf(problem);
   if (
     !twoStages ||
     caps.maxEnergyJ < Number.POSITIVE_INFINITY ||
     caps.maxLossSum < Number.POSITIVE_INFINITY
   ) {
-    const weighed = weigh(problem, relax(problem, floors, caps), caps);
+    const weighed = weigh(problem, root.relaxation, caps);
     bounds.push({ ms: weighed.boundMs(...floors, n, 0, 0), by: 'all stages' });
   }
   const best = bounds.reduce((a, b) => (b.ms > a.ms * (1 + 1e-12) ? b : a));

@@ -1,9 +1,9 @@
 import { meetsCaps, planEnergyJ } from './energy.ts';
-import { exact, planOfGroups } from './exact.ts';
+import { exact } from './exact.ts';
 import { groupOrders, makespanOfGroups } from './groups.ts';
-import { planOf } from './plan.ts';
+import { rootOf } from './lower-bound.ts';
+import { planOfGroups, planOfSequence } from './plan.ts';
 import { type Problem, problemOf } from './problem.ts';
-import { capsOf } from './relaxation.ts';
 import { searchStates } from './state-search.ts';
 import { type Conditions, type Cut, type Plan, ScheduleError } from './types.ts';
 
@@ -33,8 +33,8 @@ interface Point {
  */
 export function paretoFront(cuts: readonly Cut[], n: number, conditions: Conditions): ParetoFront {
   const problem = problemOf(cuts, n, conditions);
-  const caps = capsOf(problem);
-  if (caps.energy.some(Number.isNaN))
+  const root = rootOf(problem);
+  if (root.caps.energy.some(Number.isNaN))
     throw new ScheduleError('a front of energy needs a power model, or the headJ of every cut');
   let front: Point[] = [];
   for (const point of mixtures(problem)) front = withPoint(front, point);
@@ -48,14 +48,9 @@ export function paretoFront(cuts: readonly Cut[], n: number, conditions: Conditi
   const beaten = (makespanMs: number, energyJ: number): boolean =>
     front.some((other) => other.makespanMs <= makespanMs && other.energyJ <= energyJ);
   const width = Math.max(1, Math.floor(NODE_BUDGET / n));
-  const { found, complete } = searchStates(problem, caps, true, width, (ms, joules) => !beaten(ms, joules));
+  const { found, complete } = searchStates(problem, root, true, width, (ms, joules) => !beaten(ms, joules));
   for (const { makespanMs, energyJ, sequence } of found) {
-    const plan = (): Plan => {
-      const jobCuts = sequence();
-      const counts = new Array<number>(cuts.length).fill(0);
-      for (const cut of jobCuts) counts[cut]!++;
-      return planOf('exact', problem, { counts, jobCuts: () => jobCuts }, makespanMs);
-    };
+    const plan = (): Plan => planOfSequence('exact', problem, sequence(), makespanMs);
     front = withPoint(front, { makespanMs, energyJ, plan });
   }
   const plans = front
@@ -89,13 +84,13 @@ function* mixtures(problem: Problem): Generator<Point> {
     for (const b of allowed) {
       if (b <= a && allowed.length > 1) continue;
       for (let step = 0; step <= steps; step++) {
-        const counts = new Float64Array(cuts.length);
+        const counts = new Array<number>(cuts.length).fill(0);
         counts[a] = Math.round((step / steps) * n);
         counts[b]! += n - counts[a]!;
         for (const line of orders) {
           const makespanMs = makespanOfGroups(problem, line, counts);
           if (!meetsCaps(problem, counts, makespanMs)) continue;
-          const plan = (): Plan => planOfGroups('exact', problem, { line, counts, makespanMs }, false);
+          const plan = (): Plan => planOfGroups('exact', problem, { line, counts, makespanMs });
           yield { makespanMs, energyJ: planEnergyJ(problem, counts, makespanMs), plan };
         }
       }

@@ -7,7 +7,6 @@ import {
   type FleetVehicle,
   fleetPlanOf,
   fleetProblemOf,
-  judgeFleet,
   type VehicleChoice,
   vehicleJobs,
 } from './fleet.ts';
@@ -30,8 +29,8 @@ const MOVE_BUDGET = 40_000;
  * Each vehicle's choices that trade time alone for channel time are made; for a target M each takes the one with the
  * least channel time that it could end alone by M. Targets from the least that the channel carries upwards are judged,
  * since the channel may starve at first; then single vehicles move along their choices while the judge says that it
- * helps. Where the fair share is shorter, as it can be when all vehicles are alike, it is the plan. Derived for this project: docs/theory.md. Choices are made on vehicle and channel; tails and round trip count in
- * what is judged.
+ * helps. Where the fair share is shorter, as it can be when all vehicles are alike, it is the plan. Choices are made on
+ * vehicle and channel; tails and round trip count in what is judged. Derived for this project: docs/theory.md.
  * @throws ScheduleError that names the vehicle and the camera.
  */
 export function planFleet(vehicles: readonly FleetVehicle[], channel: Channel): FleetPlan {
@@ -46,10 +45,8 @@ export function planFleet(vehicles: readonly FleetVehicle[], channel: Channel): 
   const fair = eachAlone(problem, 1 / vehicles.length);
   const endMs = (choices: readonly VehicleChoice[]): number =>
     endOfFleet(
-      judgeFleet(
-        problem,
-        choices.map(({ jobs }) => jobs),
-      ),
+      problem,
+      choices.map(({ jobs }) => jobs),
     );
   return fleetPlanOf('fleet', problem, endMs(fair) < endMs(together) ? fair : together, lowerBoundMs);
 }
@@ -77,7 +74,6 @@ function rival(
 
 /** What every vehicle chooses that plans alone on this share of the channel. */
 function eachAlone({ vehicles, channel, cameras }: FleetProblem, share: number): VehicleChoice[] {
-  const { cloudWorkers: _, ...conditions } = channel;
   // Vehicles of one kind plan alike.
   const known = new Map<readonly Cut[], Map<string, VehicleChoice>>();
   return vehicles.map((vehicle, index) => {
@@ -93,7 +89,7 @@ function eachAlone({ vehicles, channel, cameras }: FleetProblem, share: number):
     const alike = known.get(first) ?? new Map<string, VehicleChoice>();
     known.set(first, alike);
     const key = `${n} at ${uplinkBps}`;
-    const choice = alike.get(key) ?? choiceOf(exact(first, n, { ...conditions, uplinkBps }).jobCuts);
+    const choice = alike.get(key) ?? choiceOf(exact(first, n, { ...channel, uplinkBps }).jobCuts);
     alike.set(key, choice);
     return choice;
   });
@@ -114,10 +110,8 @@ function choicesFor(fronts: readonly VehicleFront[], targetMs: number): number[]
 
 function judged(problem: FleetProblem, fronts: readonly VehicleFront[], at: readonly number[]): number {
   return endOfFleet(
-    judgeFleet(
-      problem,
-      at.map((choice, vehicle) => fronts[vehicle]!.jobs(choice)),
-    ),
+    problem,
+    at.map((choice, vehicle) => fronts[vehicle]!.jobs(choice)),
   );
 }
 

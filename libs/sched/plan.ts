@@ -1,4 +1,5 @@
 import { planEnergyJ } from './energy.ts';
+import type { Grouped } from './groups.ts';
 import { type Bound, boundOf } from './lower-bound.ts';
 import type { Problem } from './problem.ts';
 import type { Plan } from './types.ts';
@@ -10,7 +11,7 @@ import type { Plan } from './types.ts';
  * @param chosen jobs of each cut, and the cut of each job in the order in which they start.
  * @param proved the search has shown that no plan is shorter.
  */
-export function planOf(
+function planOf(
   policy: string,
   problem: Problem,
   chosen: { readonly counts: readonly number[]; readonly jobCuts: () => number[] },
@@ -48,6 +49,29 @@ export function planOf(
     },
     ...(Number.isNaN(energyJ) ? {} : { energyJ }),
   };
+}
+
+export function planOfGroups(
+  policy: string,
+  problem: Problem,
+  { line, counts, makespanMs }: Grouped,
+  proved = false,
+): Plan {
+  const chosen = { counts, jobCuts: () => expand(line, counts) };
+  return planOf(policy, problem, chosen, makespanMs, proved);
+}
+
+/** @param sequence the cut of each job, in the order in which they start. */
+export function planOfSequence(
+  policy: string,
+  problem: Problem,
+  sequence: number[],
+  makespanMs: number,
+  proved = false,
+): Plan {
+  const counts = new Array<number>(problem.cuts.length).fill(0);
+  for (const cut of sequence) counts[cut]!++;
+  return planOf(policy, problem, { counts, jobCuts: () => sequence }, makespanMs, proved);
 }
 
 /** The cut of each job where jobs start in the order of `line`, and `counts` of them take each cut. */

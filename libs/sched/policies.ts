@@ -5,54 +5,46 @@
  */
 import { meetsCaps } from './energy.ts';
 import { exact } from './exact.ts';
-import { makespanOfGroups } from './groups.ts';
+import { type Grouped, groupsOfPoints, uniformGroups } from './groups.ts';
 import { mixCounts } from './jps-mix.ts';
-import { expand, planOf } from './plan.ts';
-import { type Problem, problemOf } from './problem.ts';
+import { planOfGroups } from './plan.ts';
+import { CUT_LIMITS, type Problem, problemOf } from './problem.ts';
 import { frontier } from './two-stages.ts';
 import { type Conditions, type Cut, type Plan, ScheduleError } from './types.ts';
 
 /** All jobs at one cut; undefined where that does not meet the caps. */
-function uniform(policy: string, problem: Problem, chosen: number): Plan | undefined {
-  const counts = new Array<number>(problem.cuts.length).fill(0);
-  counts[chosen] = problem.n;
-  const makespanMs = makespanOfGroups(problem, [chosen], counts);
-  if (!meetsCaps(problem, counts, makespanMs)) return undefined;
-  return planOf(
-    policy,
-    problem,
-    { counts, jobCuts: () => new Array<number>(problem.n).fill(chosen) },
-    makespanMs,
-  );
+function uniform(problem: Problem, cut: number): Grouped | undefined {
+  const grouped = uniformGroups(problem, cut);
+  return meetsCaps(problem, grouped.counts, grouped.makespanMs) ? grouped : undefined;
 }
 
 /** The one cut that a policy stands for. @throws ScheduleError where the conditions forbid it. */
 function fixed(policy: string, problem: Problem, chosen: number): Plan {
-  const plan = problem.allowed.includes(chosen) ? uniform(policy, problem, chosen) : undefined;
-  if (plan === undefined)
+  const grouped = problem.allowed.includes(chosen) ? uniform(problem, chosen) : undefined;
+  if (grouped === undefined)
     throw new ScheduleError(
       `policy '${policy}' takes cut '${problem.cuts[chosen]!.id}', which ${forbiddingOf(problem, chosen)} forbids`,
     );
-  return plan;
+  return planOfGroups(policy, problem, grouped);
 }
 
 /** The first constraint that is against all jobs at this cut, and its value. */
 function forbiddingOf({ cuts, allowed, conditions }: Problem, cut: number): string {
-  const { minCut = 0, maxBytes = Number.POSITIVE_INFINITY, maxHeadMs, maxEnergyJ, maxLoss } = conditions;
-  const { local, bytes, loss = 0 } = cuts[cut]!;
+  const { maxEnergyJ, maxLoss } = conditions;
   if (!allowed.includes(cut)) {
-    if (!local && cut < minCut) return `minCut ${minCut}`;
-    return !local && bytes > maxBytes ? `maxBytes ${maxBytes}` : `maxHeadMs ${maxHeadMs}`;
+    const name = CUT_LIMITS.find(({ allows }) => !allows(cuts[cut]!, cut, conditions))!.name;
+    return `${name} ${conditions[name]}`;
   }
+  const { loss = 0 } = cuts[cut]!;
   return maxLoss !== undefined && loss > maxLoss ? `maxLoss ${maxLoss}` : `maxEnergyJ ${maxEnergyJ}`;
 }
 
 /** Of these cuts the one whose uniform plan is the shortest. @throws ScheduleError where none meets the caps. */
-function shortestUniform(policy: string, problem: Problem, among: readonly number[]): Plan {
-  let best: Plan | undefined;
+function shortestUniform(policy: string, problem: Problem, among: readonly number[]): Grouped {
+  let best: Grouped | undefined;
   for (const cut of among) {
-    const plan = uniform(policy, problem, cut);
-    if (plan && (best === undefined || plan.makespanMs < best.makespanMs)) best = plan;
+    const grouped = uniform(problem, cut);
+    if (grouped && (best === undefined || grouped.makespanMs < best.makespanMs)) best = grouped;
   }
   if (best === undefined)
     throw new ScheduleError(`policy '${policy}' finds no single cut that meets the caps on energy and loss`);
@@ -63,7 +55,7 @@ function shortestUniform(policy: string, problem: Problem, among: readonly numbe
 function capable(policy: string, problem: Problem): readonly number[] {
   const { allowed, conditions } = problem;
   if (conditions.maxEnergyJ === undefined && conditions.maxLoss === undefined) return allowed;
-  const left = allowed.filter((cut) => uniform(policy, problem, cut) !== undefined);
+  const left = allowed.filter((cut) => uniform(problem, cut) !== undefined);
   if (left.length === 0) shortestUniform(policy, problem, allowed);
   return left;
 }
@@ -117,32 +109,25 @@ export function jps(cuts: readonly Cut[], n: number, conditions: Conditions): Pl
     } else if (after < 0 || p1 < jobs[after]!.p1 || (p1 === jobs[after]!.p1 && p2 < jobs[after]!.p2))
       after = cut;
   }
-  return shortestUniform(
-    'jps',
-    problem,
-    [before, after].filter((cut) => cut >= 0),
-  );
+  const beside = [before, after].filter((cut) => cut >= 0);
+  return planOfGroups('jps', problem, shortestUniform('jps', problem, beside));
 }
 
 /**
  * Two cuts mixed: the ends of the hull's edge that crosses p1 = p2, the best count of each, then single moves.
  * It chooses on two stages, vehicle and uplink, among the cuts that meet the caps each for itself; where the best single
- * cut is shorter, all stages counted, it is that. Derived for this project; on the kept cuts of AlexNet and VGG-16 it is within a few per cent of the optimum.
+ * cut is shorter, all stages counted, it is that. Derived for this project; on the kept cuts of AlexNet and VGG-16 it
+ * is within a few per cent of the optimum.
  */
 export function jpsMix(cuts: readonly Cut[], n: number, conditions: Conditions): Plan {
   const problem = problemOf(cuts, n, conditions);
   const among = capable('jps-mix', problem);
   const points = frontier(problem.jobs, among);
-  const counts = new Array<number>(cuts.length).fill(0);
-  mixCounts(points, n).forEach((count, index) => {
-    counts[points[index]!.cut] = count;
-  });
-  const line = points.map(({ cut }) => cut);
-  const makespanMs = makespanOfGroups(problem, line, counts);
-  const mix = planOf('jps-mix', problem, { counts, jobCuts: () => expand(line, counts) }, makespanMs);
+  const mix = groupsOfPoints(problem, points, mixCounts(points, n));
   // With tails a mix of two stages may be longer than one cut, and idle power can take it above a cap.
   const single = shortestUniform('jps-mix', problem, among);
-  return meetsCaps(problem, counts, makespanMs) && makespanMs <= single.makespanMs ? mix : single;
+  const mixes = mix.makespanMs <= single.makespanMs && meetsCaps(problem, mix.counts, mix.makespanMs);
+  return planOfGroups('jps-mix', problem, mixes ? mix : single);
 }
 
 /** All policies over identical jobs, by the names of the literature. */

@@ -1,5 +1,5 @@
-import { checkTimes } from './check-jobs.ts';
-import { checkUplink, jobAt } from './transfer.ts';
+import { checkTimes, isAmount, noAmount } from './check-jobs.ts';
+import { checkUplink, jobOf } from './transfer.ts';
 import { type Busy, type Conditions, type Cut, type Job, ScheduleError } from './types.ts';
 
 /** n jobs over a table of cuts, checked: what policies, bound and searches work on. */
@@ -39,7 +39,7 @@ export function problemOf(cuts: readonly Cut[], n: number, conditions: Condition
     allowed.some((cut) => cuts[cut]!.headJ === undefined)
   )
     throw new ScheduleError('maxEnergyJ needs a power model, or the headJ of every cut');
-  const jobs = cuts.map((cut) => jobAt(cut, conditions));
+  const jobs = cuts.map((cut) => jobOf(cut, conditions));
   return {
     cuts,
     n,
@@ -52,33 +52,38 @@ export function problemOf(cuts: readonly Cut[], n: number, conditions: Condition
   };
 }
 
-function checkCut(cut: Cut): void {
-  checkNumber(cut, 'p1', cut.p1);
-  checkNumber(cut, 'bytes', cut.bytes);
-  if (cut.p3 !== undefined) checkNumber(cut, 'p3', cut.p3);
-  if (cut.loss !== undefined) checkNumber(cut, 'loss', cut.loss);
-  if (cut.headJ !== undefined) checkNumber(cut, 'headJ', cut.headJ);
+function checkCut({ id, p1, bytes, p3 = 0, loss = 0, headJ = 0 }: Cut): void {
+  if (!isAmount(p1)) throw noAmount(`cut '${id}'`, 'p1', p1);
+  if (!isAmount(bytes)) throw noAmount(`cut '${id}'`, 'bytes', bytes);
+  if (!isAmount(p3)) throw noAmount(`cut '${id}'`, 'p3', p3);
+  if (!isAmount(loss)) throw noAmount(`cut '${id}'`, 'loss', loss);
+  if (!isAmount(headJ)) throw noAmount(`cut '${id}'`, 'headJ', headJ);
 }
 
-function checkNumber(cut: Cut, name: string, value: number): void {
-  if (!(value >= 0) || !Number.isFinite(value))
-    throw new ScheduleError(`cut '${cut.id}': ${name} must be a finite number ≥ 0, not ${value}`);
+/** A constraint on what one job alone may take; one that is left out allows every cut. */
+interface CutLimit {
+  readonly name: 'minCut' | 'maxBytes' | 'maxHeadMs';
+  readonly allows: (cut: Cut, index: number, conditions: Conditions) => boolean;
 }
 
-/** What one job alone may take. @throws ScheduleError that names the constraint which leaves nothing. */
-function allowedCuts(cuts: readonly Cut[], { minCut, maxBytes, maxHeadMs }: Conditions): number[] {
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+export const CUT_LIMITS: readonly CutLimit[] = [
+  { name: 'minCut', allows: ({ local }, index, { minCut = 0 }) => local === true || index >= minCut },
+  {
+    name: 'maxBytes',
+    allows: ({ local, bytes }, _, { maxBytes = NO_LIMIT }) => local === true || bytes <= maxBytes,
+  },
+  { name: 'maxHeadMs', allows: ({ p1 }, _, { maxHeadMs = NO_LIMIT }) => p1 <= maxHeadMs },
+];
+
+/** @throws ScheduleError that names the constraint which leaves nothing. */
+function allowedCuts(cuts: readonly Cut[], conditions: Conditions): number[] {
   let left = cuts.map((_, index) => index);
-  const narrow = (
-    name: string,
-    most: number | undefined,
-    may: (cut: Cut, index: number) => boolean,
-  ): void => {
-    if (most === undefined) return;
-    left = left.filter((index) => may(cuts[index]!, index));
-    if (left.length === 0) throw new ScheduleError(`${name} ${most} leaves no cut to choose from`);
-  };
-  narrow('minCut', minCut, (cut, index) => cut.local === true || index >= minCut!);
-  narrow('maxBytes', maxBytes, (cut) => cut.local === true || cut.bytes <= maxBytes!);
-  narrow('maxHeadMs', maxHeadMs, (cut) => cut.p1 <= maxHeadMs!);
+  for (const { name, allows } of CUT_LIMITS) {
+    if (conditions[name] === undefined) continue;
+    left = left.filter((index) => allows(cuts[index]!, index, conditions));
+    if (left.length === 0)
+      throw new ScheduleError(`${name} ${conditions[name]} leaves no cut to choose from`);
+  }
   return left;
 }

@@ -58,7 +58,9 @@ export function relax({ jobs, allowed, n }: Problem, floors: Floors, caps: Caps)
     { of: caps.energy, most: caps.maxEnergyJ, idle: caps.idleJ },
     { of: caps.loss, most: caps.maxLossSum, idle: 0 },
   ].map((row, index) => ({ ...row, index }));
-  const tight = capRows.filter(({ most }) => most < Number.POSITIVE_INFINITY);
+  const tight = capRows
+    .filter(({ most }) => most < Number.POSITIVE_INFINITY)
+    .map((row) => ({ ...row, scale: Math.max(1e-300, ...row.of, row.idle) }));
   // Columns: a share for each cut, the makespan ÷ n, a surplus for each stage, slack and violation for each cap.
   const makespanAt = k;
   const surplusAt = k + 1;
@@ -76,9 +78,8 @@ export function relax({ jobs, allowed, n }: Problem, floors: Floors, caps: Caps)
     cells[width] = floors[stage]! / n;
     return cells;
   });
-  tight.forEach(({ of, most, idle }, index) => {
+  tight.forEach(({ of, most, idle, scale }, index) => {
     const cells = row();
-    const scale = Math.max(1e-300, ...of, idle);
     of.forEach((amount, cut) => {
       cells[cut] = amount / scale;
     });
@@ -92,7 +93,6 @@ export function relax({ jobs, allowed, n }: Problem, floors: Floors, caps: Caps)
   sum.fill(1, 0, k);
   sum[width] = 1;
   rows.push(sum);
-  const scales = tight.map(({ of, idle }) => Math.max(1e-300, ...of, idle));
 
   const basis = new Array<number>(rows.length).fill(-1);
   const pivot = (at: number, column: number): void => {
@@ -157,8 +157,8 @@ export function relax({ jobs, allowed, n }: Problem, floors: Floors, caps: Caps)
   });
   const weight = (stage: number): number => Math.max(0, reduced(surplusAt + stage, ofMakespan));
   const prices = [0, 0];
-  tight.forEach(({ index }, at) => {
-    prices[index] = Math.max(0, reduced(slackAt + at, ofMakespan)) / scales[at]!;
+  tight.forEach(({ index, scale }, at) => {
+    prices[index] = Math.max(0, reduced(slackAt + at, ofMakespan)) / scale;
   });
   return {
     shares,

@@ -1,7 +1,7 @@
 import { hull, hullHeight } from './hull.ts';
-import { endsOf, floorsOf, rootFloors } from './lower-bound.ts';
+import { floorsOf, type Root } from './lower-bound.ts';
 import type { Problem } from './problem.ts';
-import { type Caps, relax, weigh } from './relaxation.ts';
+import { weigh } from './relaxation.ts';
 
 /** A whole plan that the search has come to. */
 export interface Found {
@@ -59,12 +59,13 @@ function layerOf(room: number): Layer {
  */
 export function searchStates(
   problem: Problem,
-  caps: Caps,
+  root: Root,
   withEnergy: boolean,
   width: number,
   wanted: (makespanMs: number, energyJ: number) => boolean,
 ): Searched {
   const { jobs, allowed, n, rttMs, busy, twoStages } = problem;
+  const { ends, caps } = root;
   const halfMs = rttMs / 2;
   const times = allowed.map((cut) => {
     const { p1, p2, p3 = 0, local = false } = jobs[cut]!;
@@ -80,9 +81,8 @@ export function searchStates(
   };
   const ROOM = 1 + 1e-9;
 
-  const ends = endsOf(problem);
   const senders = locals.length < times.length;
-  const weighed = senders ? weigh(problem, relax(problem, rootFloors(problem), caps), caps) : undefined;
+  const weighed = senders ? weigh(problem, root.relaxation, caps) : undefined;
   const pairs = (
     twoStages
       ? [[0, 1]]

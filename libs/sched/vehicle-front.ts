@@ -94,8 +94,7 @@ function frontOf(
   const known: (readonly number[])[] = [];
   const { cameras: tables, uplinkBps = channel.uplinkBps } = vehicles[vehicle]!;
   if (own.length > MANY_CAMERAS && tables.every((cuts) => cuts === tables[0])) {
-    const { cloudWorkers: _, ...conditions } = channel;
-    const { jobCuts, makespanMs } = exact(tables[0]!, own.length, { ...conditions, uplinkBps });
+    const { jobCuts, makespanMs } = exact(tables[0]!, own.length, { ...channel, uplinkBps });
     if (makespanMs < aloneMs.at(-1)!) {
       known[rows.length] = jobCuts;
       rows.push(-1);
