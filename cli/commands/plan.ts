@@ -1,6 +1,4 @@
-import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { UsageError } from '../exit-codes.ts';
 import type { PlanWords } from '../plan/planning.ts';
 
 export function planCommand(): Command {
@@ -39,7 +37,9 @@ Examples:
       if (words.svg !== undefined) {
         const { cuts, chosen, schedule } = planning;
         const title = `${chosen.policy}: ${Number(chosen.makespanMs.toFixed(2))} ms`;
-        writeSvg(
+        const { writeResult } = await import('../result-file.ts');
+        writeResult(
+          '--svg',
           words.svg,
           ganttSvg(schedule, title, (place) => cutName(cuts[chosen.jobCuts[schedule[place]!.job]!]!)),
         );
@@ -48,12 +48,4 @@ Examples:
         words.json ? `${JSON.stringify(planJson(planning), null, 2)}\n` : planText(planning),
       );
     });
-}
-
-function writeSvg(file: string, svg: string): void {
-  try {
-    writeFileSync(file, svg);
-  } catch (error) {
-    throw new UsageError(`--svg ${file}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
-  }
 }

@@ -26,7 +26,7 @@ Examples:
       const { cutCsv } = await import('../profile/cut-csv.ts');
       const { makeProfiling, parseProfile } = await import('../profile/profiling.ts');
       const { profileJson, profileText } = await import('../profile/report.ts');
-      const { checkTarget, writeResult } = await import('../profile/result-file.ts');
+      const { checkTarget, writeResult } = await import('../result-file.ts');
       const options = parseProfile(words);
       // Better now than after a minute of measuring.
       if (words.out !== undefined) checkTarget('--out', words.out);

@@ -1,48 +1,40 @@
 /** Cuts for people. */
 import type { CutInTwo, CutList, ListedCut } from '@splitlane/dnn';
-import { getBorderCharacters, table } from 'table';
+import { type Column, drawTable, printable } from '../table.ts';
 
 const WIDEST_NAME = 40;
-
-/** A name of the model's own: a line break in it would tear the table. */
-const shown = (name: string): string => name.replaceAll(/\p{Cc}/gu, '�');
 
 function verdict({ kept, changesBits }: ListedCut): string {
   if (kept) return 'kept';
   return changesBits ? 'changes bits' : '';
 }
 
-const COLUMNS: readonly (readonly [string, (cut: ListedCut) => string, ('right' | 'left')?])[] = [
-  ['cut', ({ tensors }) => tensors.map(shown).join(',\n'), 'left'],
-  [
-    'shape',
-    ({ shapes, types }) =>
+const columns = (cuts: readonly ListedCut[]): readonly Column<ListedCut>[] => [
+  {
+    header: 'cut',
+    cell: ({ tensors }) => tensors.map(printable).join(',\n'),
+    left: true,
+    width: nameWidth(cuts),
+  },
+  {
+    header: 'shape',
+    cell: ({ shapes, types }) =>
       shapes
         .map(
           (dims, index) =>
             `${dims.join(' × ') || 'scalar'}${types[index] === 'float32' ? '' : ` ${types[index]}`}`,
         )
         .join('\n'),
-    'left',
-  ],
-  ['bytes', ({ bytes }) => bytes.toLocaleString('en-US')],
-  ['', verdict, 'left'],
+    left: true,
+  },
+  { header: 'bytes', cell: ({ bytes }) => bytes.toLocaleString('en-US') },
+  { header: '', cell: verdict, left: true },
 ];
 
 /** What kind of network it is, and its cuts as a table, from the input to the output. */
 export function cutListText({ file, kind, cuts, complete, widened }: CutList): string {
-  const drawn = table(
-    [COLUMNS.map(([title]) => title), ...cuts.map((cut) => COLUMNS.map(([, cell]) => cell(cut)))],
-    {
-      border: getBorderCharacters('norc'),
-      columns: COLUMNS.map(([title, , alignment = 'right']) => ({
-        alignment,
-        ...(title === 'cut' ? { width: nameWidth(cuts) } : {}),
-      })),
-      drawHorizontalLine: (index, count) => index <= 1 || index === count,
-    },
-  );
-  const lines = [`${shown(file)}: ${kind}, ${counted(cuts)}`];
+  const drawn = drawTable(cuts, columns(cuts));
+  const lines = [`${printable(file)}: ${kind}, ${counted(cuts)}`];
   if (cuts.some(({ changesBits }) => changesBits))
     lines.push('changes bits: a cut there was tried and changes the output, so it is not kept');
   if (!complete) lines.push('cut off: there are more cuts of several tensors than were looked for and tried');
@@ -53,7 +45,7 @@ export function cutListText({ file, kind, cuts, complete, widened }: CutList): s
 function nameWidth(cuts: readonly ListedCut[]): number {
   const longest = Math.max(
     3,
-    ...cuts.flatMap(({ tensors }) => tensors.map((name) => shown(name).length + 1)),
+    ...cuts.flatMap(({ tensors }) => tensors.map((name) => printable(name).length + 1)),
   );
   return Math.min(WIDEST_NAME, longest);
 }

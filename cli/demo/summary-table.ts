@@ -1,35 +1,27 @@
 /** A run's summary for people. */
 import type { PolicySummary, RunSummary } from '@splitlane/field-tests';
-import { getBorderCharacters, table } from 'table';
+import { type Column, drawTable } from '../table.ts';
 
 const times = (factor: number | undefined): string => (factor === undefined ? '–' : `${factor.toFixed(2)} ×`);
 const ms = (value: number): string => (value < 100 ? value.toFixed(1) : value.toFixed(0));
 
-const COLUMNS: readonly (readonly [string, (policy: PolicySummary) => string])[] = [
-  ['policy', ({ name }) => name],
-  ['cut', ({ cuts }) => cuts.join(', ')],
-  ['makespan\nms', ({ makespanMs }) => ms(makespanMs)],
-  ['predicted\nms', ({ predictedMs }) => ms(predictedMs)],
-  ['lower bound\nms', ({ lowerBoundMs }) => ms(lowerBoundMs)],
-  ['measured ÷\npredicted', ({ ratio }) => ratio.toFixed(3)],
-  ['faster\nthan lo', ({ speedUp }) => times(speedUp.lo)],
-  ['faster\nthan ro', ({ speedUp }) => times(speedUp.ro)],
-  ['faster than\nro-jpeg', ({ speedUp }) => times(speedUp['ro-jpeg'])],
-  ['uplink\nin use', ({ uplinkShare }) => `${(uplinkShare * 100).toFixed(0)} %`],
-  ['energy per\nframe J', ({ energyPerFrameJ }) => energyPerFrameJ.toFixed(3)],
+const COLUMNS: readonly Column<PolicySummary>[] = [
+  { header: 'policy', cell: ({ name }) => name, left: true },
+  { header: 'cut', cell: ({ cuts }) => cuts.join(', '), left: true },
+  { header: 'makespan\nms', cell: ({ makespanMs }) => ms(makespanMs) },
+  { header: 'predicted\nms', cell: ({ predictedMs }) => ms(predictedMs) },
+  { header: 'lower bound\nms', cell: ({ lowerBoundMs }) => ms(lowerBoundMs) },
+  { header: 'measured ÷\npredicted', cell: ({ ratio }) => ratio.toFixed(3) },
+  { header: 'faster\nthan lo', cell: ({ speedUp }) => times(speedUp.lo) },
+  { header: 'faster\nthan ro', cell: ({ speedUp }) => times(speedUp.ro) },
+  { header: 'faster than\nro-jpeg', cell: ({ speedUp }) => times(speedUp['ro-jpeg']) },
+  { header: 'uplink\nin use', cell: ({ uplinkShare }) => `${(uplinkShare * 100).toFixed(0)} %` },
+  { header: 'energy per\nframe J', cell: ({ energyPerFrameJ }) => energyPerFrameJ.toFixed(3) },
 ];
 
 /** The table, and under it what became of the frames. */
 export function summaryTable(summary: RunSummary): string {
-  const rows = [
-    COLUMNS.map(([title]) => title),
-    ...summary.policies.map((policy) => COLUMNS.map(([, cell]) => cell(policy))),
-  ];
-  const drawn = table(rows, {
-    border: getBorderCharacters('norc'),
-    columns: COLUMNS.map((_, index) => ({ alignment: index < 2 ? 'left' : 'right' })),
-    drawHorizontalLine: (index, count) => index <= 1 || index === count,
-  });
+  const drawn = drawTable(summary.policies, COLUMNS);
   const { cpuW, radioW, idleW } = summary.power;
   const answered = summary.jobs - summary.dropped - summary.lost;
   const lines = [

@@ -1,5 +1,6 @@
 /** A schedule as a picture: for the terminal, and as SVG. */
 import { endOf, type Interval, type JobSchedule } from '@splitlane/sched';
+import { escaped, tickStep } from '../svg.ts';
 
 const COLUMNS = 72;
 /** Jobs are called by the order in which they start: 1 … 9, a … z, A … Z. */
@@ -28,9 +29,7 @@ function rowsOf(schedule: readonly JobSchedule[]): Row[] {
 /** Steps of 1, 2 or 5 times a power of ten, about `count` of them. */
 function ticks(endMs: number, count: number): number[] {
   if (!(endMs > 0)) return [0];
-  const rough = endMs / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
+  const step = tickStep(endMs, count);
   return Array.from({ length: Math.floor(endMs / step + 1e-9) + 1 }, (_, index) =>
     Number((index * step).toPrecision(12)),
   );
@@ -167,15 +166,3 @@ ${parts.join('\n')}
 }
 
 const ms = (value: number): string => String(Number(value.toFixed(2)));
-
-/** A text as XML: for charts. */
-export function escaped(text: string): string {
-  return (
-    text
-      .replaceAll('&', '&amp;')
-      .replaceAll('<', '&lt;')
-      .replaceAll('>', '&gt;')
-      // XML has no way to write these.
-      .replaceAll(/[^\P{Cc}\t\n\r]|[\uFFFE\uFFFF]|\p{Cs}/gu, '�')
-  );
-}

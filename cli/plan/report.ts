@@ -1,6 +1,6 @@
 /** A planning for people, and for programs. */
 import { endOf, type Plan } from '@splitlane/sched';
-import { getBorderCharacters, table } from 'table';
+import { drawTable, shownMs as ms, printable } from '../table.ts';
 import { ganttText } from './gantt-chart.ts';
 import type { FrontPlan, ListedCut, Planning } from './planning.ts';
 
@@ -8,7 +8,6 @@ const MOST_RUNS = 12;
 const MOST_FRONT_ROWS = 10;
 const SPREAD_WIDTH = 62;
 
-const ms = (value: number): string => value.toFixed(value < 100 ? 2 : 1);
 /** As many decimals as give the greatest of a column four digits: energies are of any size. */
 function decimals(values: readonly (number | undefined)[]): (value: number | undefined) => string {
   const most = Math.max(0, ...values.map((value) => value ?? 0));
@@ -19,27 +18,7 @@ const short = (value: number): string => String(Number(value.toPrecision(4)));
 const yes = (value: boolean): string => (value ? 'yes' : '');
 
 export function cutName({ id, codec }: Pick<ListedCut, 'id' | 'codec'>): string {
-  // A line break in a name would tear the table.
-  return (codec === undefined ? id : `${id} (${codec})`).replaceAll(/\p{Cc}/gu, '�');
-}
-
-/** A column of a table; one that is left out is undefined. */
-interface Column<Of> {
-  readonly header: string;
-  readonly cell: (of: Of) => string;
-  readonly left?: boolean;
-}
-
-function drawn<Of>(rows: readonly Of[], columns: readonly (Column<Of> | undefined)[]): string {
-  const shown = columns.filter((column) => column !== undefined);
-  return table(
-    [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))],
-    {
-      border: getBorderCharacters('norc'),
-      columns: shown.map(({ left }) => ({ alignment: left ? 'left' : 'right' })),
-      drawHorizontalLine: (index, count) => index <= 1 || index === count,
-    },
-  );
+  return printable(codec === undefined ? id : `${id} (${codec})`);
 }
 
 /** How many jobs take which cut; in several lines where one would be wider than a terminal. */
@@ -76,7 +55,7 @@ function inOrder({ cuts, chosen }: Planning): string {
 
 function cutTable({ cuts }: Planning): string {
   const joules = decimals(cuts.map(({ headEnergyJ }) => headEnergyJ));
-  return drawn<ListedCut>(cuts, [
+  return drawTable<ListedCut>(cuts, [
     { header: 'cut', cell: (cut) => (cut.local ? `${cutName(cut)}, local` : cutName(cut)), left: true },
     { header: 'p1: vehicle\nms', cell: ({ p1 }) => ms(p1) },
     { header: 'p2: uplink\nms', cell: ({ p2 }) => ms(p2) },
@@ -98,7 +77,7 @@ function policyTable(planning: Planning): string {
   const joules = decimals(plans.map(ofFrame));
   const because = boundBy === 'search' ? 'proved by search' : boundBy;
   return [
-    drawn<Planning['plans'][number]>(plans, [
+    drawTable<Planning['plans'][number]>(plans, [
       { header: 'policy', cell: ({ policy }) => policy, left: true },
       { header: 'makespan\nms', cell: ({ makespanMs }) => ms(makespanMs) },
       {
@@ -141,7 +120,7 @@ function frontTable(planning: Planning): string {
   const ofFrame = decimals(shown.map(({ energyJ }) => energyJ / n));
   return [
     `makespan against ${name}: ${rows} of ${plans.length} plans${cut}\n`,
-    drawn<FrontPlan>(shown, [
+    drawTable<FrontPlan>(shown, [
       { header: 'makespan\nms', cell: ({ makespanMs }) => ms(makespanMs) },
       { header: `${name}\nJ`, cell: ({ energyJ }) => ofAll(energyJ) },
       { header: 'per frame\nJ', cell: ({ energyJ }) => ofFrame(energyJ / n) },

@@ -1,7 +1,7 @@
 /** The two curves of a profile as SVG: cut by cut, and against each other. */
 
-import { escaped } from '../plan/gantt-chart.ts';
-import { cutName } from '../plan/report.ts';
+import { escaped, tickStep } from '../svg.ts';
+import { printable } from '../table.ts';
 import { freePlaces, type Segment } from './free-places.ts';
 import { type ProfiledCut, type Profiling, placeOf } from './profiling.ts';
 
@@ -27,7 +27,7 @@ interface Point {
 export function curvesSvg(profiling: Profiling): string {
   const { cuts, uplinkBps, vehicleMs, model, profile } = profiling;
   const names = cuts.map(({ cut }, index) => {
-    const name = cutName({ id: cut });
+    const name = printable(cut);
     const clipped = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
     return index === cuts.length - 1 ? `${clipped}, local` : clipped;
   });
@@ -55,7 +55,7 @@ export function curvesSvg(profiling: Profiling): string {
     vehicleMs === undefined
       ? profile.machine.cpu
       : `a vehicle that takes ${short(vehicleMs)} ms for the whole`;
-  const title = `${cutName({ id: model })}: head on ${where}, tensor at ${short(uplinkBps / 1e6)} Mbit/s`;
+  const title = `${printable(model)}: head on ${where}, tensor at ${short(uplinkBps / 1e6)} Mbit/s`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}" role="img">`,
     `<title>${escaped(title)}</title>`,
@@ -198,9 +198,7 @@ interface Axis {
 
 /** From 0 at the bottom to a round number at the top. */
 function axis(most: number, length = PLOT): Axis {
-  const rough = most / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
+  const step = tickStep(most, 5);
   const end = Math.ceil(most / step - 1e-9) * step;
   const y = (ms: number): number => length * (1 - ms / end);
   const marks = Array.from({ length: Math.round(end / step) + 1 }, (_, index) => {

@@ -1,5 +1,5 @@
 /** The two curves of a profile for the terminal. */
-import { cutName } from '../plan/report.ts';
+import { printable } from '../table.ts';
 import { type Profiling, placeOf } from './profiling.ts';
 
 const BAR_WIDTH = 52;
@@ -9,7 +9,7 @@ const NAME_WIDTH = 16;
 export function curvesText(profiling: Pick<Profiling, 'cuts' | 'crossing' | 'uplinkBps'>): string {
   const { cuts, crossing, uplinkBps } = profiling;
   const mostMs = Math.max(...cuts.flatMap(({ headMs, p2Ms }) => [headMs, p2Ms]));
-  const names = cuts.map(({ cut, onHull }) => `${onHull ? '*' : ' '} ${clipped(cutName({ id: cut }))}`);
+  const names = cuts.map(({ cut, onHull }) => `${onHull ? '*' : ' '} ${clipped(printable(cut))}`);
   const width = Math.max(...names.map(({ length }) => length));
   const bar = (ms: number, sign: string): string => {
     const length = Math.round((ms / mostMs) * BAR_WIDTH);

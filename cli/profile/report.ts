@@ -1,6 +1,5 @@
 /** A profile for people, and for programs. */
-import { getBorderCharacters, table } from 'table';
-import { cutName } from '../plan/report.ts';
+import { drawTable, shownMs as ms, printable } from '../table.ts';
 import { curvesText } from './curves-text.ts';
 import type { Profiling } from './profiling.ts';
 
@@ -9,17 +8,8 @@ const NAME_WIDTH = 44;
 /** Quartiles further apart than this, in parts of the median, speak of a machine that does something else. */
 const WIDE = 0.1;
 
-const ms = (value: number): string => value.toFixed(value < 100 ? 2 : 1);
 const range = ({ lowMs, highMs }: { readonly lowMs: number; readonly highMs: number }): string =>
   `${ms(lowMs)} – ${ms(highMs)}`;
-
-function drawn(rows: readonly (readonly string[])[], left: readonly number[]): string {
-  return table(rows as string[][], {
-    border: getBorderCharacters('norc'),
-    columns: rows[0]!.map((_, index) => ({ alignment: left.includes(index) ? 'left' : 'right' })),
-    drawHorizontalLine: (index, count) => index <= 1 || index === count,
-  });
-}
 
 function heading({ model, profile, wholeMs, vehicleMs }: Profiling): string {
   const { machine, threads, measuredAt, fromCache, notKept, heads } = profile;
@@ -44,46 +34,39 @@ function heading({ model, profile, wholeMs, vehicleMs }: Profiling): string {
 
 function cutTable({ cuts, profile, vehicleMs }: Profiling): string {
   const where = vehicleMs === undefined ? 'head' : 'head on the\nvehicle';
-  const rows = cuts.map(({ cut, bytes, headMs, headLowMs, headHighMs, tailMs, p2Ms, onHull }, index) => {
-    const segment = index === 0 ? undefined : profile.segments[index - 1]!;
-    const name = cutName({ id: cut });
-    return [
-      index === cuts.length - 1 ? `${name}, local` : name,
-      String(bytes),
-      segment ? ms(segment.medianMs) : '',
-      segment ? range(segment) : '',
-      ms(headMs),
-      index === 0 ? '' : range({ lowMs: headLowMs, highMs: headHighMs }),
-      ms(tailMs),
-      ms(p2Ms),
-      onHull ? 'yes' : '',
-    ];
-  });
-  const header = [
-    'cut',
-    'bytes',
-    'segment\nms',
-    'quartiles\nms',
-    `${where}\nms`,
-    'quartiles\nms',
-    'tail\nms',
-    'uplink\nms',
-    'on the\nhull',
-  ];
-  return drawn([header, ...rows], [0, 8]);
+  const rows = cuts.map((cut, index) => ({
+    ...cut,
+    name: index === cuts.length - 1 ? `${printable(cut.cut)}, local` : printable(cut.cut),
+    // What leads to it; nothing leads to the input.
+    segment: index === 0 ? undefined : profile.segments[index - 1]!,
+  }));
+  return drawTable<(typeof rows)[number]>(rows, [
+    { header: 'cut', cell: ({ name }) => name, left: true },
+    { header: 'bytes', cell: ({ bytes }) => String(bytes) },
+    { header: 'segment\nms', cell: ({ segment }) => (segment ? ms(segment.medianMs) : '') },
+    { header: 'quartiles\nms', cell: ({ segment }) => (segment ? range(segment) : '') },
+    { header: `${where}\nms`, cell: ({ headMs }) => ms(headMs) },
+    {
+      header: 'quartiles\nms',
+      cell: ({ segment, headLowMs, headHighMs }) =>
+        segment ? range({ lowMs: headLowMs, highMs: headHighMs }) : '',
+    },
+    { header: 'tail\nms', cell: ({ tailMs }) => ms(tailMs) },
+    { header: 'uplink\nms', cell: ({ p2Ms }) => ms(p2Ms) },
+    { header: 'on the\nhull', cell: ({ onHull }) => (onHull ? 'yes' : ''), left: true },
+  ]);
 }
 
 function layerTable({ profile: { layers } }: Profiling): string {
   const longest = layers.toSorted((a, b) => b.medianMs - a.medianMs).slice(0, LONGEST_LAYERS);
-  const rows = longest.map(({ node, operator, medianMs, share }) => [
-    clipped(cutName({ id: node })),
-    operator,
-    ms(medianMs),
-    `${(share * 100).toFixed(1)} %`,
-  ]);
   const which = longest.length < layers.length ? `the ${longest.length} longest of ${layers.length}` : 'all';
   return [
-    drawn([['operator', 'type', 'ms', 'share'], ...rows], [0, 1]),
+    drawTable(longest, [
+      { header: 'operator', cell: ({ node }) => clipped(printable(node)), left: true },
+      { header: 'type', cell: ({ operator }) => operator, left: true },
+      { header: 'ms', cell: ({ medianMs }) => ms(medianMs) },
+      { header: 'share', cell: ({ share }) => `${(share * 100).toFixed(1)} %` },
+    ]),
     `${which}, as ONNX Runtime itself measures them, at its optimisation level 'basic': names are the graph's only there.\n`,
     "Segments, heads and tails are at level 'all', as nodes run them: operators are fused, and their sum is another.\n",
   ].join('');

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeWhole } from '@splitlane/dnn';
-import { UsageError } from '../exit-codes.ts';
+import { UsageError } from './exit-codes.ts';
 
 /** @throws UsageError where a file of this name cannot be: it is a folder, or there is no folder for it. */
 export function checkTarget(option: string, file: string): void {
