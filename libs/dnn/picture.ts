@@ -1,6 +1,7 @@
 /** Pictures to tensors: decoding and scaling by sharp, then the normalisation that the card asks for. */
 import sharp from 'sharp';
 import type { Card } from './card.ts';
+import { inputChannels } from './normalisation.ts';
 
 // One thread a picture: several are prepared side by side, and the cores belong to the inference.
 sharp.concurrency(1);
@@ -13,8 +14,9 @@ const LETTERBOX_GREY = { r: 114, g: 114, b: 114 };
  * @throws Error where the picture is broken or no picture.
  */
 export async function pictureToTensor(picture: Uint8Array, card: Card): Promise<Float32Array<ArrayBuffer>> {
-  const { height, width, channels, range } = card;
-  const depth = channels === 'grey' ? 1 : 3;
+  const { height, width } = card;
+  const channels = inputChannels(card);
+  const depth = channels.length;
   const resized = sharp(picture, { failOn: 'error' })
     .resize(width, height, {
       fit: card.fit === 'stretch' ? 'fill' : 'contain',
@@ -28,14 +30,9 @@ export async function pictureToTensor(picture: Uint8Array, card: Card): Promise<
 
   const pixels = height * width;
   const tensor = new Float32Array(depth * pixels);
-  const step = (range[1] - range[0]) / 255;
-  for (let c = 0; c < depth; c++) {
-    const source = channels === 'bgr' ? depth - 1 - c : c;
-    const scale = step / card.std[c]!;
-    const offset = (range[0] - card.mean[c]!) / card.std[c]!;
-    const start = card.layout === 'nchw' ? c * pixels : c;
-    const stride = card.layout === 'nchw' ? 1 : depth;
+  channels.forEach(({ start, stride, scale, offset }, c) => {
+    const source = card.channels === 'bgr' ? depth - 1 - c : c;
     for (let i = 0; i < pixels; i++) tensor[start + i * stride] = data[i * depth + source]! * scale + offset;
-  }
+  });
   return tensor;
 }

@@ -7,6 +7,7 @@ import { writeLine } from '../../libs/dnn/architectures/write-line.ts';
 import { onnx } from '../../libs/dnn/onnx.ts';
 import { splitlane, temporaryFolder } from '../system/splitlane.ts';
 import { TINY } from '../tiny-model.ts';
+import { refusedInOneLine } from './refused.ts';
 
 describe('bad input', { timeout: 120_000 }, () => {
   const home = temporaryFolder();
@@ -137,16 +138,7 @@ describe('bad input', { timeout: 120_000 }, () => {
     it(`${what} is refused in one clear line with exit code 2`, async () => {
       const log = at('must-not-be');
       const named = words[0] === 'demo' && !words.includes('--log') ? [...words, '--log', log] : words;
-      const { code, stdout, stderr } = await splitlane(named, home.path);
-      assert.equal(code, 2, stderr);
-      assert.equal(stdout, '');
-      const lines = stderr
-        .trimEnd()
-        .split('\n')
-        .filter((line) => !line.startsWith('preparing the model'));
-      assert.equal(lines.length, 1, stderr);
-      assert.match(lines[0]!, message);
-      assert.match(lines[0]!, /^splitlane: /);
+      refusedInOneLine(await splitlane(named, home.path), message);
       assert.ok(!existsSync(log), 'no log is begun');
     });
 

@@ -4,6 +4,7 @@
  * Bytes: the first byte, then one for each number of the input, in the input's own layout.
  */
 import type { Card } from '../card.ts';
+import { inputChannels } from '../normalisation.ts';
 import {
   CodecError,
   checkBytes,
@@ -17,18 +18,14 @@ const LEVELS = 256;
 
 /** The codec for inputs that `pictureToTensor` makes with this card; it refuses to encode any other tensor. */
 export function rawUint8(card: Card): TensorCodec {
-  const depth = card.channels === 'grey' ? 1 : 3;
-  const step = (card.range[1] - card.range[0]) / (LEVELS - 1);
-  const channels = Array.from({ length: depth }, (_, c) => {
-    const scale = step / card.std[c]!;
-    const offset = (card.range[0] - card.mean[c]!) / card.std[c]!;
-    // The very formula of pictureToTensor: each level then has the bits that it has there.
+  const channels = inputChannels(card).map((channel) => {
+    // As pictureToTensor makes them: each level then has the bits that it has there.
+    const { scale, offset } = channel;
     const levels = Float32Array.from({ length: LEVELS }, (_, level) => level * scale + offset);
-    return { scale, offset, levels, levelBits: new Uint32Array(levels.buffer) };
+    return { ...channel, levels, levelBits: new Uint32Array(levels.buffer) };
   });
+  const depth = channels.length;
   const pixels = card.height * card.width;
-  const stride = card.layout === 'nchw' ? 1 : depth;
-  const startOf = (channel: number): number => (card.layout === 'nchw' ? channel * pixels : channel);
   const checkDims = (dims: readonly number[]): void => {
     if (elementsOf(dims) !== depth * pixels)
       throw new CodecError(`raw-uint8: dims ${dims.join(' × ')} are not those of the input`);
@@ -43,9 +40,8 @@ export function rawUint8(card: Card): TensorCodec {
       const bytes = new Uint8Array(1 + tensor.length);
       bytes[0] = FIRST_BYTE['raw-uint8'];
       const bits = new Uint32Array(tensor.buffer, tensor.byteOffset, tensor.length);
-      channels.forEach(({ scale, offset, levelBits }, channel) => {
+      channels.forEach(({ start, stride, scale, offset, levelBits }) => {
         const inverse = scale === 0 ? 0 : 1 / scale;
-        const start = startOf(channel);
         for (let i = 0; i < pixels; i++) {
           const at = start + i * stride;
           bytes[1 + at] = (tensor[at]! - offset) * inverse + 0.5;
@@ -58,8 +54,7 @@ export function rawUint8(card: Card): TensorCodec {
       checkDims(dims);
       checkBytes(this.id, bytes, 1 + depth * pixels, FIRST_BYTE['raw-uint8']);
       const tensor = new Float32Array(depth * pixels);
-      channels.forEach(({ levels }, channel) => {
-        const start = startOf(channel);
+      channels.forEach(({ start, stride, levels }) => {
         for (let i = 0; i < pixels; i++) {
           const at = start + i * stride;
           tensor[at] = levels[bytes[1 + at]!]!;
