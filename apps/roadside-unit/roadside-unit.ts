@@ -37,20 +37,15 @@ export class RoadsideUnit {
 
   /** Opens the log and the broker; returns the port that it listens on, once nodes can say hello. */
   async start(softwareVersion: string): Promise<number> {
-    const { node, listen, modelHash, ...rest } = this.#config;
-    const { keepFramesOnBoard, codecs, codedPoints, maxLoss, vehicles, campaign } = rest;
+    const { node, listen, log: _, ...setup } = this.#config;
     await this.#log.start({
       role: 'roadside-unit',
       softwareVersion,
       config: this.#config,
-      modelHash: modelHash ?? null,
+      modelHash: setup.modelHash ?? null,
     });
     const port = await this.#broker.start(listen.host, listen.port);
-    const initial = initialState({
-      ...{ modelHash, keepFramesOnBoard, codecs, codedPoints, maxLoss },
-      ...{ vehicles, campaign },
-    });
-    this.#steps = new StepRunner(initial, step, {
+    this.#steps = new StepRunner(initialState(setup), step, {
       recorder: this.#log,
       clock: this.#clock,
       perform: (effect, atMs) => this.#perform(effect, atMs),

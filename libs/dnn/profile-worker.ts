@@ -9,6 +9,7 @@ import { systemClock as clock, seededRandom } from '@splitlane/clock';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Card } from './card.ts';
 import type { Assignment } from './inference-messages.ts';
+import { inputChannels } from './normalisation.ts';
 import { SESSION_OPTIONS } from './session-options.ts';
 
 /** What the thread is started with. */
@@ -58,21 +59,21 @@ const SEGMENTS = 'measuring the segments';
 const LAYERS = 'measuring the operators';
 
 /** What the network is fed: some operators take another time for zeros or for a single colour. */
-function pictureLike({ height, width, channels, layout, range, mean, std }: Card): Float32Array {
+function pictureLike(card: Card): Float32Array {
+  const { height, width, range, mean, std } = card;
   const random = seededRandom(PICTURE_SEED);
-  const depth = channels === 'grey' ? 1 : 3;
+  const channels = inputChannels(card);
   const pixels = height * width;
-  const tensor = new Float32Array(depth * pixels);
-  for (let c = 0; c < depth; c++) {
+  const tensor = new Float32Array(channels.length * pixels);
+  channels.forEach(({ start, stride }, c) => {
     const [phase, waves] = [6 * random(), 2 + 4 * random()];
     for (let pixel = 0; pixel < pixels; pixel++) {
       const y = Math.floor(pixel / width) / height;
       const x = (pixel % width) / width;
       const smooth = 0.5 + 0.3 * Math.sin(phase + waves * (x + 2 * y)) + 0.2 * (random() - 0.5);
-      const index = layout === 'nchw' ? c * pixels + pixel : pixel * depth + c;
-      tensor[index] = (range[0] + (range[1] - range[0]) * smooth - mean[c]!) / std[c]!;
+      tensor[start + pixel * stride] = (range[0] + (range[1] - range[0]) * smooth - mean[c]!) / std[c]!;
     }
-  }
+  });
   return tensor;
 }
 

@@ -19,7 +19,6 @@ import {
   type JobSchedule,
   jobAt,
   lowerBound,
-  type Plan,
   POLICIES,
   type Uplink,
 } from '@splitlane/sched';
@@ -85,10 +84,14 @@ export function planVehicles(
     const codecs: readonly Codec[] = policy === 'ro-jpeg' ? [...rules.codecs, 'jpeg'] : rules.codecs;
     const candidates = candidatesOf(vehicle, cloud, { ...rules, codecs });
     const cuts =
-      policy === 'ro' ? candidatesOf(vehicle, cloud, { ...rules, codecs: ['float32'] }) : candidates;
+      policy === 'ro'
+        ? candidatesOf(vehicle, cloud, { ...rules, codecs: ['float32'] })
+        : policy === 'ro-jpeg'
+          ? candidates.toSorted((a, b) => Number(b.codec === 'jpeg') - Number(a.codec === 'jpeg'))
+          : candidates;
     const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
     const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
-    const plan = choose(cloud ? policy : 'lo', crowded, vehicle.cameras.length, uplink);
+    const plan = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, uplink);
     const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
     return { vehicle, candidates, cuts, plan, jobs };
   });
@@ -171,15 +174,9 @@ function vehicleAndUplinkBound(cuts: readonly Cut[], { cameras, uplinkBps }: Pla
   return lowerBound(without, cameras.length, { uplinkBps });
 }
 
-function choose(policy: PolicyName, cuts: readonly CodedCut[], n: number, uplink: Uplink): Plan {
-  if (policy !== 'ro-jpeg') return POLICIES[policy](cuts, n, uplink);
-  // Only cut 0 can be a JPEG: where frames stay on board, the first tensor is sent.
-  const first = Math.max(
-    0,
-    cuts.findIndex(({ codec }) => codec === 'jpeg'),
-  );
-  const plan = POLICIES.ro(cuts.slice(first), n, uplink);
-  return { ...plan, jobCuts: plan.jobCuts.map((index) => index + first), order: plan.order };
+/** `ro` takes the first way to send a frame, and for `ro-jpeg` that is the JPEG, where there is one. */
+function planner(policy: PolicyName): (typeof POLICIES)['ro'] {
+  return POLICIES[policy === 'ro-jpeg' ? 'ro' : policy];
 }
 
 function streamPlan(camera: string, cut: number, codec: Codec, job: JobSchedule): StreamPlan {
