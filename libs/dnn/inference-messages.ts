@@ -41,7 +41,10 @@ export interface RunRequest {
 export interface MeasureRequest {
   readonly kind: 'measure';
   readonly id: number;
+  /** Runs of the chain that count, and runs before them that do not. */
   readonly repetitions: number;
+  readonly warmUps: number;
+  /** Rest before each run. */
   readonly gapMs: number;
 }
 
@@ -76,7 +79,8 @@ export interface RunReply {
 
 export interface MeasureReply {
   readonly id: number;
-  readonly segmentMs: readonly number[];
+  /** For each segment that is loaded, its time in ms in each run. */
+  readonly segmentRuns: readonly (readonly number[])[];
 }
 
 export type Reply = RunReply | MeasureReply | { readonly id: number; readonly error: string };

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock as clock } from '@splitlane/clock';
 import type { Codec } from '@splitlane/proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { timeChain } from './chain-times.ts';
 import { rawUint8, TENSOR_CODECS, type TensorCodec } from './codecs/index.ts';
 import type {
   Answer,
@@ -86,20 +87,10 @@ async function run(request: RunRequest): Promise<RunReply> {
   };
 }
 
-/** Median time of each segment, the chain run with idle gaps so that the machine is as cool as on the road. */
-async function measure({ id, repetitions, gapMs }: MeasureRequest): Promise<MeasureReply> {
-  const times: number[][] = sessions.map(() => []);
-  for (let repetition = -1; repetition < repetitions; repetition++) {
-    sleepUntil(clock.now() + gapMs);
-    let data: Float32Array = new Float32Array(cuts[first]!.bytes / 4).fill(0.5);
-    for (let index = first; index < segments.length; index++) {
-      const startMs = clock.now();
-      data = await runSegment(index, data);
-      if (repetition >= 0) times[index - first]!.push(clock.now() - startMs);
-    }
-  }
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
-  return { id, segmentMs: [...new Array<number>(first).fill(0), ...times.map(median)] };
+async function measure({ id, repetitions, warmUps, gapMs }: MeasureRequest): Promise<MeasureReply> {
+  const rest = (): void => sleepUntil(clock.now() + gapMs);
+  const times = await timeChain({ sessions, first, cuts, card, repetitions, warmUps, rest });
+  return { id, segmentRuns: times };
 }
 
 async function load(): Promise<void> {

@@ -10,9 +10,9 @@ import type {
   StopRequest,
   ThreadData,
 } from './inference-messages.ts';
+import { spreadOf } from './profile.ts';
 
-const MEASURE_REPETITIONS = 15;
-const MEASURE_GAP_MS = 30;
+const MEASURING = { repetitions: 15, warmUps: 3, gapMs: 30 };
 
 interface Waiting {
   resolve(reply: RunReply & MeasureReply): void;
@@ -22,6 +22,7 @@ interface Waiting {
 /** One thread with the sessions of a model's segments, loaded once; it runs what it is sent in order. */
 export class InferenceThread {
   readonly #worker: Worker;
+  readonly #first: number;
   readonly #ready: Promise<void>;
   readonly #exited = Promise.withResolvers<void>();
   readonly #stopped = new Int32Array(new SharedArrayBuffer(4));
@@ -30,6 +31,7 @@ export class InferenceThread {
   #ended: Error | undefined;
 
   constructor(assignment: Assignment) {
+    this.#first = assignment.first;
     const workerData: ThreadData = { assignment, stopped: this.#stopped };
     this.#worker = new Worker(new URL('./inference-worker.ts', import.meta.url), { workerData });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -69,10 +71,10 @@ export class InferenceThread {
     return this.#ask({ kind: 'run', ...request }, handOver);
   }
 
-  /** Median time of each segment in ms, over some runs of the chain with a rest before each. */
+  /** Median time of each segment in ms, over some runs of the chain with a rest before each; 0 of what is not loaded. */
   async measure(): Promise<readonly number[]> {
-    const request = { kind: 'measure' as const, repetitions: MEASURE_REPETITIONS, gapMs: MEASURE_GAP_MS };
-    return (await this.#ask(request, [])).segmentMs;
+    const { segmentRuns } = await this.#ask({ kind: 'measure', ...MEASURING }, []);
+    return [...new Array<number>(this.#first).fill(0), ...segmentRuns.map((runs) => spreadOf(runs).medianMs)];
   }
 
   /**

@@ -5,11 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock as clock, seededRandom } from '@splitlane/clock';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Card } from './card.ts';
+import { InferenceSession } from 'onnxruntime-node';
+import { timeChain } from './chain-times.ts';
 import type { Assignment } from './inference-messages.ts';
-import { inputChannels } from './normalisation.ts';
 import { SESSION_OPTIONS } from './session-options.ts';
 
 /** What the thread is started with. */
@@ -53,29 +51,9 @@ const { segments, cuts, card, folder, stopped } = task;
 const port = parentPort!;
 const tell = (message: ProfileMessage): void => port.postMessage(message);
 
-const PICTURE_SEED = 1;
 const LOADING = 'loading the segments';
 const SEGMENTS = 'measuring the segments';
 const LAYERS = 'measuring the operators';
-
-/** What the network is fed: some operators take another time for zeros or for a single colour. */
-function pictureLike(card: Card): Float32Array {
-  const { height, width, range, mean, std } = card;
-  const random = seededRandom(PICTURE_SEED);
-  const channels = inputChannels(card);
-  const pixels = height * width;
-  const tensor = new Float32Array(channels.length * pixels);
-  channels.forEach(({ start, stride }, c) => {
-    const [phase, waves] = [6 * random(), 2 + 4 * random()];
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      const y = Math.floor(pixel / width) / height;
-      const x = (pixel % width) / width;
-      const smooth = 0.5 + 0.3 * Math.sin(phase + waves * (x + 2 * y)) + 0.2 * (random() - 0.5);
-      tensor[start + pixel * stride] = (range[0] + (range[1] - range[0]) * smooth - mean[c]!) / std[c]!;
-    }
-  });
-  return tensor;
-}
 
 function rest(): void {
   if (Atomics.load(stopped, 0) === 0) Atomics.wait(stopped, 0, 0, task.gapMs);
@@ -91,28 +69,6 @@ async function load(options: InferenceSession.SessionOptions): Promise<Inference
     sessions.push(await InferenceSession.create(file, { ...options, ...own }));
   }
   return sessions;
-}
-
-/** Runs the chain with a rest before each run. Returns each segment's time in each run that counts. */
-async function runChain(
-  sessions: readonly InferenceSession[],
-  input: Float32Array,
-  repetitions: number,
-  onRun: (fraction: number) => void,
-): Promise<number[][]> {
-  const times: number[][] = sessions.map(() => []);
-  for (let run = -task.warmUps; run < repetitions; run++) {
-    rest();
-    let data = input;
-    for (const [index, session] of sessions.entries()) {
-      const startMs = clock.now();
-      const feeds = { [cuts[index]!.id]: new Tensor('float32', data, cuts[index]!.dims) };
-      data = (await session.run(feeds))[cuts[index + 1]!.id]!.data as Float32Array;
-      if (run >= 0) times[index]!.push(clock.now() - startMs);
-    }
-    onRun((run + 1 + task.warmUps) / (repetitions + task.warmUps));
-  }
-  return times;
 }
 
 /** An event of the runtime's profile; times in µs. */
@@ -178,21 +134,21 @@ const wordOf = (args: string, key: string): string =>
   new RegExp(`"${key}" : "([^"]*)"`).exec(args)?.[1] ?? '';
 
 async function measure(): Promise<void> {
-  const input = pictureLike(card);
   const options: InferenceSession.SessionOptions = { ...SESSION_OPTIONS, intraOpNumThreads: task.threads };
+  const runChain = (sessions: readonly InferenceSession[], what: string, repetitions: number) =>
+    timeChain({
+      ...{ sessions, first: 0, cuts, card, repetitions, warmUps: task.warmUps, rest },
+      onRun: (fraction) => tell({ kind: 'progress', what, fraction }),
+    });
   tell({ kind: 'progress', what: LOADING, fraction: 0 });
   const sessions = await load(options);
-  const segmentRuns = await runChain(sessions, input, task.repetitions, (fraction) =>
-    tell({ kind: 'progress', what: SEGMENTS, fraction }),
-  );
+  const segmentRuns = await runChain(sessions, SEGMENTS, task.repetitions);
   // Two sets of sessions would take twice the memory.
   for (const session of sessions) await session.release();
 
   tell({ kind: 'progress', what: LAYERS, fraction: 0 });
   const watched = await load({ ...options, graphOptimizationLevel: 'basic', enableProfiling: true });
-  await runChain(watched, input, task.layerRepetitions, (fraction) =>
-    tell({ kind: 'progress', what: LAYERS, fraction }),
-  );
+  await runChain(watched, LAYERS, task.layerRepetitions);
   for (const session of watched) {
     session.endProfiling();
     await session.release();
