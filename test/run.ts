@@ -17,6 +17,9 @@ const CHECKS = [
   },
 ] as const;
 
+// Tests that load ONNX Runtime themselves tell its maker nothing either.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const root = `${import.meta.dirname}/..`;
 const { values, positionals } = parseArgs({

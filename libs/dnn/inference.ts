@@ -1,5 +1,5 @@
 /** The main thread's side of an inference thread. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type {
   Assignment,
   MeasureReply,
@@ -11,6 +11,7 @@ import type {
   ThreadData,
 } from './inference-messages.ts';
 import { spreadOf } from './profile.ts';
+import { startRuntimeThread } from './start-thread.ts';
 
 const MEASURING = { repetitions: 15, warmUps: 3, gapMs: 30 };
 
@@ -33,7 +34,7 @@ export class InferenceThread {
   constructor(assignment: Assignment) {
     this.#first = assignment.first;
     const workerData: ThreadData = { assignment, stopped: this.#stopped };
-    this.#worker = new Worker(new URL('./inference-worker.ts', import.meta.url), { workerData });
+    this.#worker = startRuntimeThread('./inference-worker.ts', { workerData });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#ready = promise;
     promise.catch(() => {});

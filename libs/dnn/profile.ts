@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { systemClock } from '@splitlane/clock';
 import { z } from 'zod';
 import { ModelError } from './onnx.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import type { LayerRuns, ProfileMessage, ProfileTask } from './profile-worker.ts';
 import { SESSION_OPTIONS } from './session-options.ts';
+import { startRuntimeThread } from './start-thread.ts';
 import { writeWhole } from './weights.ts';
 
 const WARM_UPS = 3;
@@ -191,7 +191,7 @@ async function measure(
   };
   signal?.addEventListener('abort', stop);
   try {
-    const worker = new Worker(new URL('./profile-worker.ts', import.meta.url), { workerData });
+    const worker = startRuntimeThread('./profile-worker.ts', { workerData });
     let reply: ProfileMessage | undefined;
     worker.on('message', (message: ProfileMessage) => {
       if (message.kind === 'progress') onProgress(message.what, message.fraction);

@@ -1,6 +1,6 @@
 /** The main thread's side of the thread that runs models while one is prepared. */
-import { Worker } from 'node:worker_threads';
 import { ModelError, type ModelProto, onnx } from './onnx.ts';
+import { startRuntimeThread } from './start-thread.ts';
 import type { Values } from './tensors.ts';
 
 /** A model that is loaded, run on each of some inputs, and released. */
@@ -23,7 +23,7 @@ export type RuntimeReply =
 
 /** Holds one model at a time. Ends with `end`, or with the `using` block it stands in. */
 export class RuntimeThread {
-  readonly #worker = new Worker(new URL('./runtime-worker.ts', import.meta.url));
+  readonly #worker = startRuntimeThread('./runtime-worker.ts');
   readonly #exited: Promise<unknown>;
   #failed: Error | undefined;
 
