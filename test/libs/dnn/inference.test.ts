@@ -310,9 +310,10 @@ test('Threads that are stopped while they load or run end, and leave the process
   for (let round = 0; round < 8; round++) {
     const runner = thread(context, model);
     if (round % 2 === 0) await runner.ready();
-    const runs = Array.from({ length: 50 }, (_, seed) =>
-      runner.run({ from: 0, to: 4, input: { kind: 'float32', data: inputOf(INPUT, seed) } }),
-    );
+    const run = (seed: number, emulatedMs: number) =>
+      runner.run({ from: 0, to: 4, input: { kind: 'float32', data: inputOf(INPUT, seed) }, emulatedMs });
+    // The last is still on its way, however slow this thread is to stop them.
+    const runs = Array.from({ length: 50 }, (_, seed) => run(seed, seed === 49 ? 60_000 : 0));
     const settled = Promise.allSettled(runs);
     if (round % 2 === 0) await runs[round];
     await runner.stop();
