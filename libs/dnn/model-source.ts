@@ -3,7 +3,8 @@
  * project; what is made of a model is kept there under the hash of the model's bytes.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { ARCHITECTURES, type Architecture, writeNetwork } from './architectures/index.ts';
@@ -69,9 +70,16 @@ export async function findModel(source: string, options: PrepareOptions = {}): P
 /** SHA-256 over the bytes of files, one behind the other. @throws ModelError where one cannot be read. */
 export async function hashFiles(files: readonly string[], modelFile: string): Promise<string> {
   const hash = createHash('sha256');
+  // One for all reads: what a stream hands out piece by piece is as long as the weights before it is collected.
+  const buffer = Buffer.allocUnsafe(1 << 20);
   for (const file of files) {
     try {
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
+      await using handle = await open(file);
+      for (;;) {
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+        if (bytesRead === 0) break;
+        hash.update(buffer.subarray(0, bytesRead));
+      }
     } catch (error) {
       const which = file === modelFile ? '' : `${path.basename(file)} beside it `;
       throw new ModelError(
