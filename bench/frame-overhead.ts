@@ -81,7 +81,8 @@ for (const { name, dims } of TENSORS) {
   for (let run = 0; run < RUNS; run++) {
     whole = Promise.withResolvers();
     let startMs = clock.now();
-    const header = { frame: run, epoch: 1, camera: 'camera-1', cut: 1, codec: 'float32' as const, dims };
+    const job = { frame: run, epoch: 1, camera: 'camera-1', cut: 1, codec: 'float32' as const };
+    const header = { ...job, dims, frameWidth: 960, frameHeight: 540 };
     // Chunks as on the emulated link, but as fast as the loopback takes them.
     const options = { uplinkBps: WIFI_BPS, now: () => clock.now() };
     await Promise.all([sendTensor(vehicle, link, 'vehicle-1', header, bytes, options).done, whole.promise]);

@@ -3,7 +3,7 @@
  * taken from anywhere but the logs and the whole model's own answers.
  */
 import type { LogReader, Row } from '@splitlane/journal';
-import { type Codec, isLossless } from '@splitlane/proto';
+import { type Box, type Class, type Codec, isLossless } from '@splitlane/proto';
 import type { PowerModel } from '@splitlane/sched';
 import { median } from './median.ts';
 import { RASPBERRY_PI_CLASS } from './power-model.ts';
@@ -63,7 +63,12 @@ export interface AnsweredFrame {
   readonly camera: string;
   readonly frameIndex: number;
   readonly jpegDigest: string;
-  /** Digest of the answer. */
+  /** Of its round; absent where that was broken off. */
+  readonly policy?: string;
+  readonly measured: boolean;
+  /** What was answered, and the digest of the whole output. */
+  readonly top: readonly Class[];
+  readonly boxes: readonly Box[];
   readonly digest: string;
   /** The cut and the codec of the tensor that the cloud had, where something was lost by it. */
   readonly lossy?: { readonly cut: number; readonly codec: Codec };
@@ -102,13 +107,14 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
   const plans = plansOf(logs);
   return vehicleLogs(logs).flatMap(({ run, log }) => {
     const results = new Map(log.rows('result').map((row) => [row.frame, row]));
-    const epochs = new Map(log.rows('round').map(({ round, epoch }) => [round, epoch]));
+    const rounds = new Map(log.rows('round').map((row) => [row.round, row]));
     return log
       .rows('frame')
-      .flatMap(({ frame, round, camera, frame_index, jpeg_digest }): AnsweredFrame[] => {
-        const { digest, outcome } = results.get(frame) ?? {};
+      .flatMap(({ frame, round, camera, frame_index, jpeg_digest, measured }): AnsweredFrame[] => {
+        const { digest, outcome, top, boxes } = results.get(frame) ?? {};
         if (!digest) return [];
-        const plan = plans.get(`${run.node}/${epochs.get(round)}`);
+        const { epoch, policy } = rounds.get(round) ?? {};
+        const plan = plans.get(`${run.node}/${epoch}`);
         const stream = plan?.streams.find((planned) => planned.camera === camera);
         // What a vehicle finished itself it finished from the tensor as it was.
         const lost = outcome === 'cloud' && stream && !isLossless(stream.codec);
@@ -117,6 +123,10 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
           camera,
           frameIndex: frame_index,
           jpegDigest: jpeg_digest,
+          ...(policy === undefined ? {} : { policy }),
+          measured: measured === 1,
+          top: JSON.parse(top ?? '[]') as Class[],
+          boxes: JSON.parse(boxes ?? '[]') as Box[],
           digest,
         };
         return [lost ? { ...answered, lossy: { cut: stream.cut, codec: stream.codec } } : answered];

@@ -1,6 +1,12 @@
 /** A cloud worker: wires tensors, inference and log to its `policy/step`, and does what it says. */
 import type { Clock } from '@splitlane/clock';
-import { InferenceThread, type Input, type PreparedModel, prepareModel } from '@splitlane/dnn';
+import {
+  type FrameSize,
+  InferenceThread,
+  type Input,
+  type PreparedModel,
+  prepareModel,
+} from '@splitlane/dnn';
 import { NodeLog, StepRunner } from '@splitlane/journal';
 import { ClockSync, Session, TensorAssembler } from '@splitlane/net';
 import { isCoded, PROTOCOL_VERSION, RefusedError, type TensorChunk } from '@splitlane/proto';
@@ -10,14 +16,21 @@ import { type CloudState, initialState, refusal, step } from './policy/step.ts';
 
 const HELLO_AGAIN_MS = 2000;
 
+/** What of a job is kept until it is worked on. */
+interface Held {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of the picture that the tensor was made of. */
+  readonly frameSize: FrameSize;
+}
+
 export class CloudWorker {
   readonly #config: CloudConfig;
   readonly #clock: Clock;
   readonly #onEnd: (error: Error) => void;
   readonly #log: NodeLog;
   readonly #assembler = new TensorAssembler();
-  /** Bytes of the tensors that wait or are worked on. */
-  readonly #tensors = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Of the tensors that wait. */
+  readonly #tensors = new Map<string, Held>();
   #model!: PreparedModel;
   #threads: InferenceThread[] = [];
   #session!: Session;
@@ -138,15 +151,16 @@ export class CloudWorker {
     );
     if (assembly.kind === 'dropped') return this.#log.fault('tensor-refused', assembly.reason);
     if (assembly.kind === 'more') return;
-    const { frame, epoch, camera, cut, codec } = assembly.tensor.header;
+    const { header, bytes } = assembly.tensor;
+    const { frame, epoch, camera, cut, codec, frameWidth: width, frameHeight: height } = header;
     const job = { vehicle, frame, epoch, camera, cut, codec };
-    this.#tensors.set(keyOf(job), assembly.tensor.bytes);
+    this.#tensors.set(keyOf(job), { bytes, frameSize: { width, height } });
     this.#steps.take({ kind: 'tensor', job });
   }
 
   async #run(worker: number, job: TailJob): Promise<void> {
     const { vehicle, frame, cut, codec } = job;
-    const bytes = this.#tensors.get(keyOf(job))!;
+    const { bytes, frameSize } = this.#tensors.get(keyOf(job))!;
     this.#tensors.delete(keyOf(job));
     const { arrivedMs } = this.#steps.state.running[worker]!;
     const input: Input =
@@ -156,15 +170,15 @@ export class CloudWorker {
           ? { kind: 'coded', codec, data: bytes }
           : { kind: 'float32', data: new Float32Array(bytes.buffer) };
     try {
-      const { startMs, endMs, answer } = await this.#threads[worker]!.run({
+      const { startMs, endMs, realMs, answer } = await this.#threads[worker]!.run({
         from: cut,
         to: this.#model.segments.length,
         input,
+        frameSize,
       });
-      const { top, digest } = answer!;
-      this.#log.write('span', { vehicle, frame, stage: 'queue', start_ms: arrivedMs, end_ms: startMs });
-      this.#log.write('span', { vehicle, frame, stage: 'tail', start_ms: startMs, end_ms: endMs });
-      this.#steps.take({ kind: 'tail-done', worker, startMs, endMs, top, digest });
+      this.#log.span(vehicle, frame, 'queue', arrivedMs, startMs);
+      this.#log.span(vehicle, frame, 'tail', startMs, endMs, realMs);
+      this.#steps.take({ kind: 'tail-done', worker, startMs, endMs, ...answer! });
     } catch (error) {
       this.#steps.take({ kind: 'tail-failed', worker, reason: (error as Error).message });
     }

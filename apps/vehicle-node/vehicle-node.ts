@@ -1,7 +1,7 @@
 /** A vehicle node: wires cameras, inference, uplink and log to its `policy/step`, and does what it says. */
 import { createHash } from 'node:crypto';
 import type { Clock, Timer } from '@splitlane/clock';
-import { InferenceThread, type PreparedModel, prepareModel } from '@splitlane/dnn';
+import { type FrameSize, InferenceThread, type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { NodeLog, StepRunner } from '@splitlane/journal';
 import { ClockSync, Link, Session, sendTensor, type Transfer } from '@splitlane/net';
 import { isCoded, PROTOCOL_VERSION, RefusedError, type Round } from '@splitlane/proto';
@@ -15,6 +15,7 @@ const HELLO_AGAIN_MS = 2000;
 /** What of a frame is kept until it has ended. */
 interface Held {
   readonly jpeg: Buffer;
+  readonly size: FrameSize;
   /** The tensor at the cut that the job has reached. */
   tensor: Float32Array<ArrayBuffer>;
   /** The same as it is to be sent, where it is coded. */
@@ -150,7 +151,8 @@ export class VehicleNode {
         this.#held.delete(frame);
         const digest = answer?.digest ?? null;
         const top = answer ? JSON.stringify(answer.top) : null;
-        this.#log.write('result', { frame, outcome, reason, digest, top, end_ms: atMs });
+        const boxes = answer ? JSON.stringify(answer.boxes) : null;
+        this.#log.write('result', { frame, outcome, reason, digest, top, boxes, end_ms: atMs });
         return;
       }
       case 'round-done': {
@@ -223,7 +225,7 @@ export class VehicleNode {
           return undefined;
         }
         const frame = ++this.#lastFrame;
-        this.#held.set(frame, { jpeg: taken.jpeg, tensor: taken.tensor });
+        this.#held.set(frame, { jpeg: taken.jpeg, size: taken.size, tensor: taken.tensor });
         const captured_ms = this.#clock.now();
         this.#log.write('frame', {
           frame,
@@ -255,13 +257,13 @@ export class VehicleNode {
       // The thread gets a copy: until the head is done the job still stands at the cut before it.
       const reply = await this.#thread.run(
         {
-          ...{ from, to, input },
+          ...{ from, to, input, frameSize: held.size },
           ...(emulatedMs === undefined ? {} : { emulatedMs }),
           ...(encodeAs === undefined ? {} : { encodeAs }),
         },
         true,
       );
-      this.#span(frame, stage, reply.startMs, reply.endMs);
+      this.#span(frame, stage, reply.startMs, reply.endMs, reply.realMs);
       if (reply.tensor) held.tensor = reply.tensor;
       if (reply.coded) held.coded = reply.coded;
       const { overrun, answer } = reply;
@@ -278,7 +280,9 @@ export class VehicleNode {
     const { buffer, byteOffset, byteLength } = held.tensor;
     const plain = new Uint8Array(buffer, byteOffset, byteLength);
     const data = codec === 'jpeg' ? held.jpeg : isCoded(codec) ? held.coded! : plain;
-    const header = { frame, epoch, camera, cut, codec, dims: [...this.#model.cuts[cut]!.dims] };
+    const { width: frameWidth, height: frameHeight } = held.size;
+    const dims = [...this.#model.cuts[cut]!.dims];
+    const header = { frame, epoch, camera, cut, codec, dims, frameWidth, frameHeight };
     const options = { uplinkBps: link.uplinkBps, now: () => this.#clock.now() };
     const transfer = sendTensor(this.#session, this.#link!, node, header, data, options);
     this.#transfers.set(frame, transfer);
@@ -295,7 +299,7 @@ export class VehicleNode {
       .finally(() => this.#transfers.delete(frame));
   }
 
-  #span(frame: number, stage: string, start_ms: number, end_ms: number): void {
-    this.#log.write('span', { vehicle: this.#config.node, frame, stage, start_ms, end_ms });
+  #span(frame: number, stage: string, startMs: number, endMs: number, realMs: number | null = null): void {
+    this.#log.span(this.#config.node, frame, stage, startMs, endMs, realMs);
   }
 }

@@ -39,6 +39,10 @@ export function demoCommand(): Command {
     .option('--calibrate <dir>', 'pictures that codecs are measured on (default: the frames of the run)')
     .option('--keep-frames-on-board', 'frames may not leave the vehicle, compressed or not')
     .option('--log <dir>', "the run's own folder, absent or empty (default: a new one in runs/)")
+    .option(
+      '--save-frames <dir>',
+      'a folder, absent or empty, for the frames of the measured rounds, with boxes or classes drawn on them',
+    )
     .option('--json', 'the result as one JSON object on stdout')
     .option('--keep-running', 'begin again with the first policy after the last, until Ctrl-C')
     .addHelpText(
@@ -47,7 +51,8 @@ export function demoCommand(): Command {
 Examples:
   splitlane demo
   splitlane demo --link 4g --rtt 40 --policy lo,jps
-  splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json`,
+  splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json
+  splitlane demo --model tiny-yolov2 --policy lo,exact --save-frames my-boxes`,
     )
     .action(async (words: DemoWords) => {
       const { systemClock } = await import('@splitlane/clock');

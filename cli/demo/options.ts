@@ -5,12 +5,9 @@ import { makeFolder } from '@splitlane/dnn';
 import { Codec } from '@splitlane/proto';
 import { PolicyName } from '@splitlane/roadside-unit';
 import type { PowerModel } from '@splitlane/sched';
-import { listPictures } from '@splitlane/vehicle-node';
 import { UsageError } from '../exit-codes.ts';
+import { framesDirs, SCENE_SEED } from '../frames.ts';
 import { amount, linkBps, milliseconds, namesOf, powerModel, whole } from '../options.ts';
-
-/** Seed of the drawn road: the same frames in every run. */
-const SCENE_SEED = 7;
 
 /** What commander hands over. */
 export interface DemoWords {
@@ -29,6 +26,7 @@ export interface DemoWords {
   readonly calibrate?: string;
   readonly keepFramesOnBoard?: boolean;
   readonly log?: string;
+  readonly saveFrames?: string;
   readonly json?: boolean;
   readonly keepRunning?: boolean;
 }
@@ -50,6 +48,8 @@ export interface DemoOptions {
   readonly calibrateDirs: readonly string[];
   readonly keepFramesOnBoard: boolean;
   readonly log: string;
+  /** Where frames with what was answered of them go; undefined: nowhere. */
+  readonly saveFrames: string | undefined;
   readonly json: boolean;
   readonly keepRunning: boolean;
   readonly sceneSeed: number;
@@ -78,7 +78,9 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     maxLoss: words.maxLoss === undefined ? 0 : amount('--max-loss', words.maxLoss, 'a loss'),
     calibrateDirs: words.calibrate === undefined ? [] : framesDirs('--calibrate', words.calibrate),
     keepFramesOnBoard,
-    log: checkLogFolder(path.resolve(words.log ?? defaultLog)),
+    log: checkOwnFolder('--log', words.log ?? defaultLog),
+    saveFrames:
+      words.saveFrames === undefined ? undefined : checkOwnFolder('--save-frames', words.saveFrames),
     json: words.json === true,
     keepRunning: words.keepRunning === true,
     sceneSeed: SCENE_SEED,
@@ -91,22 +93,24 @@ function codecs({ codecs: named, maxLoss }: DemoWords): Codec[] {
   return maxLoss === undefined ? ['float32'] : [...Codec.options];
 }
 
-/** @throws UsageError where the run's own folder is a file, or holds something already. */
-function checkLogFolder(folder: string): string {
+/** @throws UsageError where a folder of the run's own is a file, or holds something already. */
+function checkOwnFolder(option: string, named: string): string {
+  const folder = path.resolve(named);
   if (!existsSync(folder)) return folder;
-  if (!statSync(folder).isDirectory()) throw new UsageError(`--log ${folder}: this is a file, not a folder`);
+  if (!statSync(folder).isDirectory())
+    throw new UsageError(`${option} ${folder}: this is a file, not a folder`);
   if (readdirSync(folder).length > 0)
-    throw new UsageError(`--log ${folder}: the folder is not empty; name one that is absent or empty`);
+    throw new UsageError(`${option} ${folder}: the folder is not empty; name one that is absent or empty`);
   return folder;
 }
 
-/** Makes the run's own folder. @throws UsageError where it cannot be written. */
-export function makeLogFolder(folder: string): void {
+/** Makes a folder of the run's own. @throws UsageError where it cannot be written. */
+export function makeOwnFolder(option: string, folder: string): void {
   try {
     makeFolder(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
-    throw new UsageError(`--log ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
+    throw new UsageError(`${option} ${folder}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
   }
 }
 
@@ -118,25 +122,4 @@ function policies(words: string | undefined, keepFramesOnBoard: boolean): Policy
   if (forbidden !== undefined)
     throw new UsageError(`--policy ${forbidden}: it sends frames, which --keep-frames-on-board forbids`);
   return named;
-}
-
-/** One folder for all vehicles, or its sub-folders with pictures, one for each vehicle in turn. */
-function framesDirs(option: string, folder: string): string[] {
-  if (!existsSync(folder)) throw new UsageError(`${option} ${folder}: there is no such folder`);
-  if (!statSync(folder).isDirectory())
-    throw new UsageError(`${option} ${folder}: this is a file, not a folder`);
-  const inside = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => path.join(folder, entry.name))
-    .sort();
-  const dirs = inside.filter((dir) => {
-    try {
-      return listPictures(dir).length > 0;
-    } catch {
-      return false;
-    }
-  });
-  if (dirs.length > 0) return dirs;
-  listPictures(folder);
-  return [path.resolve(folder)];
 }

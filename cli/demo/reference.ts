@@ -1,15 +1,8 @@
 /** What is to come of the frames of a run: the measure of every split result. */
-import { createHash } from 'node:crypto';
 import { type Assignment, InferenceThread, type PreparedModel } from '@splitlane/dnn';
 import { type AnsweredFrame, type LossyAnswer, lossyKey } from '@splitlane/field-tests';
-import {
-  type Camera,
-  type CameraConfig,
-  type Frame,
-  openCamera,
-  type VehicleConfig,
-} from '@splitlane/vehicle-node';
-import { lossOf } from './calibration.ts';
+import { lossOf } from '../calibration.ts';
+import type { Recapture } from './recapture.ts';
 
 const THREADS = 2;
 
@@ -21,15 +14,14 @@ export interface ReferenceAnswers {
 }
 
 /**
- * The frames are captured again: a camera gives the same frame for the same number. A frame that comes out different
- * has no entry. Where a lossy codec was used, head, codec and tail are run again.
+ * The frames are captured again; one that comes out different has no entry. Where a lossy codec was used, head, codec and tail are run again.
  * @param onProgress told after each frame; what it throws ends the work.
  */
 export async function referenceAnswers(
   model: PreparedModel,
-  vehicles: readonly VehicleConfig[],
+  recapture: Recapture,
   frames: readonly AnsweredFrame[],
-  seededWeights: boolean,
+  byCosine: boolean,
   onProgress: (fraction: number) => void,
 ): Promise<ReferenceAnswers> {
   const uncut: Assignment = { ...model, segments: [model.file], cuts: [model.cuts[0]!, model.cuts.at(-1)!] };
@@ -38,23 +30,6 @@ export async function referenceAnswers(
     whole: new InferenceThread(uncut),
     chain: anyLossy ? new InferenceThread(model) : undefined,
   }));
-  const cameras = new Map<string, Camera>();
-  const capture = async ({
-    vehicle,
-    camera: name,
-    frameIndex,
-    jpegDigest,
-  }: AnsweredFrame): Promise<Frame | undefined> => {
-    const key = `${vehicle}/${name}`;
-    const { cameras: configs } = vehicles.find(({ node }) => node === vehicle)!;
-    const config: CameraConfig = configs.find((camera) => camera.name === name)!;
-    const camera = cameras.get(key) ?? openCamera(config, model.card, () => {});
-    cameras.set(key, camera);
-    const frame = await camera.capture(frameIndex);
-    const digest = createHash('sha256').update(frame.jpeg).digest('hex').slice(0, 32);
-    return digest === jpegDigest ? frame : undefined;
-  };
-
   const whole = new Map<string, string>();
   const lossy = new Map<string, LossyAnswer>();
   const last = model.cuts.length - 1;
@@ -66,7 +41,7 @@ export async function referenceAnswers(
     await Promise.all(
       threads.map(async ({ whole: one, chain }) => {
         for (const alike of next) {
-          const frame = await capture(alike[0]!);
+          const frame = await recapture(alike[0]!);
           if (frame) {
             const input = { kind: 'float32' as const, data: frame.tensor };
             const reference = await one.run({ from: 0, to: 1, input, wantsOutput: true }, true);
@@ -76,7 +51,7 @@ export async function referenceAnswers(
               const head = await chain!.run({ from: 0, to: way.cut, input, encodeAs: way.codec }, true);
               const coded = { kind: 'coded' as const, codec: way.codec, data: head.coded! };
               const tail = await chain!.run({ from: way.cut, to: last, input: coded, wantsOutput: true });
-              const loss = lossOf(reference.tensor!, tail.tensor!, seededWeights);
+              const loss = lossOf(reference.tensor!, tail.tensor!, byCosine);
               lossy.set(lossyKey(jpegDigest, way), { digest: tail.answer!.digest, loss });
             }
           }

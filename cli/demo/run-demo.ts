@@ -2,16 +2,20 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CloudConfig } from '@splitlane/cloud';
-import { BUILT_IN, type PreparedModel, prepareModel } from '@splitlane/dnn';
+import { type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { answeredFrames, type RunSummary, summarise } from '@splitlane/field-tests';
 import { openRun } from '@splitlane/journal';
+import { isCoded } from '@splitlane/proto';
 import type { CampaignProgress, CodedPoint, RoadsideUnitConfig } from '@splitlane/roadside-unit';
 import { type Camera, type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
+import { calibrate, judgedByCosine } from '../calibration.ts';
 import { UsageError } from '../exit-codes.ts';
+import { framesInTurn, spreadFrames } from '../frames.ts';
 import { ProgressLine } from '../progress.ts';
-import { calibrate } from './calibration.ts';
-import { type DemoOptions, makeLogFolder } from './options.ts';
+import { type DemoOptions, makeOwnFolder } from './options.ts';
+import { recapturing } from './recapture.ts';
 import { referenceAnswers } from './reference.ts';
+import { saveFrames } from './saved-frames.ts';
 import { Supervisor } from './supervisor.ts';
 
 const WARM_UP_ROUNDS = 3;
@@ -39,28 +43,32 @@ export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Pro
     throw new UsageError(`--keep-frames-on-board: ${model.name} has no cut between its input and its output`);
   await checkFrames(options, model);
   stopIfInterrupted('nothing was begun');
-  const seededWeights = Object.hasOwn(BUILT_IN, options.model);
-  const codedPoints = await calibrate(
-    model,
-    calibrationCameras(options, model),
-    options.codecs,
-    seededWeights,
-    (fraction) => {
-      stopIfInterrupted('nothing was begun');
-      progress.show('measuring codecs', fraction);
-    },
-  );
+  const byCosine = judgedByCosine(options.model, model.card);
+  const codedPoints = await codedPointsOf(options, model, byCosine, (fraction) => {
+    stopIfInterrupted('nothing was begun');
+    progress.show('measuring codecs', fraction);
+  });
   progress.clear();
-  makeLogFolder(options.log);
+  if (options.saveFrames !== undefined) makeOwnFolder('--save-frames', options.saveFrames);
+  makeOwnFolder('--log', options.log);
   const vehicles = await campaign(options, model, codedPoints, interrupt, progress);
 
   const logs = openRun(options.log);
   try {
     const frames = answeredFrames(logs);
-    const { whole, lossy } = await referenceAnswers(model, vehicles, frames, seededWeights, (fraction) => {
+    const recapture = recapturing(model.card, vehicles);
+    const { whole, lossy } = await referenceAnswers(model, recapture, frames, byCosine, (fraction) => {
       stopIfInterrupted(`the log is in ${options.log}`);
       progress.show('comparing with the whole model', fraction);
     });
+    if (options.saveFrames !== undefined) {
+      const { written, changed } = await saveFrames(options.saveFrames, recapture, frames, (fraction) => {
+        stopIfInterrupted(`the log is in ${options.log}`);
+        progress.show('saving frames', fraction);
+      });
+      const leftOut = changed > 0 ? `; ${changed} are left out, their pictures have changed since` : '';
+      progress.line(`${written} frames are in ${options.saveFrames}${leftOut}`);
+    }
     progress.clear();
     return summarise(
       logs,
@@ -191,13 +199,25 @@ function cameraConfigs(options: DemoOptions, vehicle: number): CameraConfig[] {
   }));
 }
 
-/** What codecs are measured on: the pictures that were named, or the frames that the vehicles will see. */
-function calibrationCameras(options: DemoOptions, model: PreparedModel): Camera[] {
-  const open = (config: CameraConfig): Camera => openCamera(config, model.card, () => {});
-  if (options.calibrateDirs.length === 0) return cameraConfigs(options, 0).map(open);
-  return options.calibrateDirs.map((folder) =>
-    open({ name: 'calibration', source: { kind: 'pictures', folder, first: 0, step: 1 } }),
-  );
+/** Codecs, measured on the pictures that were named, or on the frames that the vehicles will see. */
+async function codedPointsOf(
+  options: DemoOptions,
+  model: PreparedModel,
+  byCosine: boolean,
+  onProgress: (fraction: number) => void,
+): Promise<CodedPoint[]> {
+  const coded = options.codecs.filter(isCoded);
+  if (coded.length === 0) return [];
+  const frames =
+    options.calibrateDirs.length > 0
+      ? (await spreadFrames(options.calibrateDirs, model.card)).frames
+      : await framesInTurn(
+          cameraConfigs(options, 0).map((config): Camera => openCamera(config, model.card, () => {})),
+        );
+  const measured = await calibrate(model, frames, coded, byCosine, onProgress);
+  return measured.map(({ cut, codec, bytes, encodeMs, decodeMs, loss }) => ({
+    ...{ cut, codec, bytes, encodeMs, decodeMs, loss },
+  }));
 }
 
 /** @throws CameraError where a folder has no picture that can be read: better now than in the first round. */

@@ -1,26 +1,9 @@
 /** Boxes, read off the output of a detector that sees the picture as a grid of cells. */
+import { type Box, MAX_BOXES } from '@splitlane/proto';
 import { type Card, cardPath, type DetectCard } from './card.ts';
 import { ModelError } from './onnx.ts';
+import type { FrameSize } from './picture.ts';
 
-/** In pixels. */
-export interface FrameSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** What lies where: in the frame's pixels from its upper left corner, never outside of it. */
-export interface Box {
-  readonly index: number;
-  readonly label: string;
-  /** Objectness × probability of the class, in (0, 1]. */
-  readonly score: number;
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-const MAX_BOXES = 100;
 /** Before the classes, an anchor has x, y, width, height, objectness. */
 const BEFORE_CLASSES = 5;
 
@@ -53,7 +36,7 @@ export function checkOutput(card: Card, outputDims: readonly number[], file: str
  * "YOLO9000: better, faster, stronger" (2016), section 2. `output` is [1, A·(5 + C), H, W]; for each anchor
  * and cell it holds x and y (their sigmoids place the box's centre in the cell), width and height (their
  * exponentials are factors of the anchor), objectness (through a sigmoid) and C classes (through a
- * softmax). A cell may tell several classes. Boxes are what of them lies in the frame, without the bars of
+ * softmax). A score is objectness × the class's share. A cell may tell several classes. Boxes are what of them lies in the frame, without the bars of
  * `fit: letterbox`; of two of a class whose intersection over union exceeds `overlap` the worse is left
  * out. What has no finite score or no area is no box.
  */

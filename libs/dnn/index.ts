@@ -7,7 +7,7 @@ export { type CutList, type ListedCut, listCuts } from './list-cuts.ts';
 export { makeFolder } from './make-folder.ts';
 export { BUILT_IN, type PrepareOptions } from './model-source.ts';
 export { ModelError } from './onnx.ts';
-export { pictureToTensor } from './picture.ts';
+export { type FrameSize, frameSizeOf, pictureToTensor, withOverlay } from './picture.ts';
 export { type PreparedModel, prepareModel } from './prepared-model.ts';
 export { type ModelProfile, type ProfileOptions, profileModel, type Spread } from './profile.ts';
 export { writeWhole } from './weights.ts';

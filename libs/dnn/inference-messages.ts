@@ -1,6 +1,7 @@
 /** What a node's main thread and its inference thread say to each other. */
-import type { Class, Codec, CutShape } from '@splitlane/proto';
+import type { Box, Class, Codec, CutShape } from '@splitlane/proto';
 import type { Card } from './card.ts';
+import type { FrameSize } from './picture.ts';
 
 /** What an inference thread loads: one session per segment, from segment `first` on. */
 export interface Assignment {
@@ -30,6 +31,8 @@ export interface RunRequest {
   readonly from: number;
   readonly to: number;
   readonly input: Input;
+  /** Of the picture that the input was made of: boxes are told in its pixels, and without it none are. */
+  readonly frameSize?: FrameSize;
   /** The tensor at `to` is wanted in this codec as well. */
   readonly encodeAs?: Codec;
   /** The network's output is wanted as a tensor too. */
@@ -55,7 +58,10 @@ export interface StopRequest {
 
 /** What the network said of a frame. */
 export interface Answer {
+  /** The best classes; none unless the card says `classify`. */
   readonly top: readonly Class[];
+  /** In the frame's pixels; none unless the card says `detect`. */
+  readonly boxes: readonly Box[];
   /** 128 bits of the SHA-256 of the output's bytes, in hexadecimal: equal only for equal bits. */
   readonly digest: string;
 }
@@ -64,7 +70,7 @@ export interface RunReply {
   readonly id: number;
   readonly startMs: number;
   readonly endMs: number;
-  /** Time of the inference itself, without what was waited for. */
+  /** Time of the inference itself, its answer read, without what was waited for. */
   readonly realMs: number;
   /** The inference took longer than the time it should have had. */
   readonly overrun: boolean;

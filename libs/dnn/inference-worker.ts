@@ -9,6 +9,7 @@ import type { Codec } from '@splitlane/proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { timeChain } from './chain-times.ts';
 import { rawUint8, TENSOR_CODECS, type TensorCodec } from './codecs/index.ts';
+import { detectBoxes } from './detect.ts';
 import type {
   Answer,
   Input,
@@ -19,7 +20,7 @@ import type {
   StopRequest,
   ThreadData,
 } from './inference-messages.ts';
-import { pictureToTensor } from './picture.ts';
+import { type FrameSize, pictureToTensor } from './picture.ts';
 import { SESSION_OPTIONS } from './session-options.ts';
 import { topClasses } from './top-classes.ts';
 
@@ -43,12 +44,15 @@ async function runSegment(index: number, data: Float32Array): Promise<Float32Arr
   return output.data as Float32Array;
 }
 
-function answerOf(output: Float32Array): Answer {
+function answerOf(output: Float32Array, frameSize: FrameSize | undefined): Answer {
   const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength);
   const digest = createHash('sha256').update(bytes).digest('hex').slice(0, 32);
-  // Boxes and raw outputs name no classes.
   const classifies = card.read === undefined || card.read === 'classify';
-  return { top: classifies ? topClasses(output, card.labels) : [], digest };
+  return {
+    top: classifies ? topClasses(output, card.labels) : [],
+    boxes: card.read === 'detect' && frameSize ? detectBoxes(output, cuts.at(-1)!.dims, card, frameSize) : [],
+    digest,
+  };
 }
 
 function codecOf(id: Codec): TensorCodec {
@@ -63,7 +67,7 @@ async function tensorOf(input: Input, cut: number): Promise<Float32Array> {
 }
 
 async function run(request: RunRequest): Promise<RunReply> {
-  const { id, from, to, input, emulatedMs, encodeAs, wantsOutput } = request;
+  const { id, from, to, input, frameSize, emulatedMs, encodeAs, wantsOutput } = request;
   const startMs = clock.now();
   let data = await tensorOf(input, from);
   let codecMs = input.kind === 'coded' ? clock.now() - startMs : 0;
@@ -74,14 +78,15 @@ async function run(request: RunRequest): Promise<RunReply> {
     coded = new Uint8Array(codecOf(encodeAs).encode(data, cuts[to]!.dims));
     codecMs += clock.now() - encodeMs;
   }
+  const ended = to === cuts.length - 1;
+  const answer = ended ? answerOf(data, frameSize) : undefined;
   const realMs = clock.now() - startMs;
   const overrun = emulatedMs !== undefined && realMs > emulatedMs;
   if (emulatedMs !== undefined) sleepUntil(startMs + emulatedMs);
   const times = { id, startMs, endMs: clock.now(), realMs, overrun, codecMs };
-  const ended = to === cuts.length - 1;
   return {
     ...times,
-    ...(ended ? { answer: answerOf(data) } : {}),
+    ...(answer ? { answer } : {}),
     ...(ended && !wantsOutput ? {} : { tensor: new Float32Array(data) }),
     ...(coded ? { coded } : {}),
   };

@@ -77,8 +77,16 @@ export class NodeLog implements Recorder {
     flood.detail = detail;
   }
 
-  span(vehicle: string, frame: number, stage: string, startMs: number, endMs: number): void {
-    this.write('span', { vehicle, frame, stage, start_ms: startMs, end_ms: endMs });
+  /** @param realMs what the inference itself took of the stage. */
+  span(
+    vehicle: string,
+    frame: number,
+    stage: string,
+    startMs: number,
+    endMs: number,
+    realMs: number | null = null,
+  ): void {
+    this.write('span', { vehicle, frame, stage, start_ms: startMs, end_ms: endMs, real_ms: realMs });
   }
 
   /** Start-up is over: only now does the event loop's delay count. Later calls change nothing. */

@@ -13,7 +13,7 @@ type ColumnValue<C extends Column> = C extends 'TEXT'
       : number | null;
 
 /** Raised with every change of the tables; stored as the database's `user_version`. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const tables = {
   /** One row: who wrote this file, with which software, configuration and model, and when by the wall. */
@@ -53,15 +53,28 @@ export const tables = {
     /** SHA-256 of the JPEG, the first 128 bits. */
     jpeg_digest: 'TEXT',
   },
-  /** One stage of one job: prepare, head, uplink, queue, tail or local. */
-  span: { vehicle: 'TEXT', frame: 'INTEGER', stage: 'TEXT', start_ms: 'REAL', end_ms: 'REAL' },
+  /**
+   * One stage of one job: prepare, head, uplink, queue, tail or local. `real_ms` is what the inference itself took of a
+   * head, tail or local stage, without what was waited for to emulate a slow vehicle.
+   */
+  span: {
+    vehicle: 'TEXT',
+    frame: 'INTEGER',
+    stage: 'TEXT',
+    start_ms: 'REAL',
+    end_ms: 'REAL',
+    real_ms: 'REAL?',
+  },
   /** How a frame ended: cloud, local, or dropped with the reason. */
   result: {
     frame: 'INTEGER',
     outcome: 'TEXT',
     reason: 'TEXT?',
     digest: 'TEXT?',
+    /** The best classes as JSON. */
     top: 'TEXT?',
+    /** Boxes in the frame's pixels as JSON, best first. */
+    boxes: 'TEXT?',
     end_ms: 'REAL',
   },
   /** A tensor's own measure of the uplink. */

@@ -1,5 +1,6 @@
 export { decode, encode, WireError } from './codec.ts';
 export {
+  Box,
   Class,
   Codec,
   CutShape,
@@ -7,6 +8,8 @@ export {
   isCoded,
   isLossless,
   JobReport,
+  MAX_BOXES,
+  MAX_FRAME_SIDE,
   MAX_LABEL_LENGTH,
   Name,
   Outcome,

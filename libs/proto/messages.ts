@@ -48,11 +48,16 @@ const ms = z.number().min(0).max(1e9);
 const count = z.number().int().min(0).max(0xffffffff);
 /** The longest name of a class. */
 export const MAX_LABEL_LENGTH = 200;
+/** Of one answer. */
+export const MAX_BOXES = 100;
+/** The longest side of a frame in pixels: no JPEG has a longer one. */
+export const MAX_FRAME_SIDE = 65_535;
 const MAX_CAMERAS = 64;
 const MAX_CUTS = 4096;
 const MAX_TENSOR_BYTES = 256 * 1024 * 1024;
 const cut = z.number().int().min(0).max(MAX_CUTS);
 const dims = z.array(z.number().int().min(1)).min(1).max(8);
+const frameSide = z.number().int().min(1).max(MAX_FRAME_SIDE);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const Hello = z
@@ -164,6 +169,8 @@ export const TensorChunk = z
     totalBytes: z.number().int().min(1).max(MAX_TENSOR_BYTES),
     offset: count,
     data: z.custom<Uint8Array>((data) => data instanceof Uint8Array && data.length > 0, 'must be bytes'),
+    frameWidth: frameSide,
+    frameHeight: frameSide,
   })
   .refine((chunk) => chunk.offset + chunk.data.length <= chunk.totalBytes, 'chunk ends past its tensor')
   .refine(
@@ -171,13 +178,31 @@ export const TensorChunk = z
     'dims do not give the length of a float32 tensor',
   )
   .readonly();
-/** A piece of a tensor. `data` is a view on the received packet: copy it before the packet is let go. */
+/**
+ * A piece of a tensor, and the size of the camera's picture that it was made of. `data` is a view on the received
+ * packet: copy it before the packet is let go.
+ */
 export type TensorChunk = z.infer<typeof TensorChunk>;
 
 export const Class = z
   .object({ index: count, label: z.string().max(MAX_LABEL_LENGTH), score: z.number() })
   .readonly();
 export type Class = z.infer<typeof Class>;
+
+const pixels = z.number().min(0).max(MAX_FRAME_SIDE);
+export const Box = z
+  .object({
+    index: count,
+    label: z.string().max(MAX_LABEL_LENGTH),
+    score: z.number().min(0).max(1),
+    left: pixels,
+    top: pixels,
+    width: pixels,
+    height: pixels,
+  })
+  .readonly();
+/** What lies where: in the frame's pixels from its upper left corner, never outside of it; its score is at most 1. */
+export type Box = z.infer<typeof Box>;
 
 export const Result = z
   .object({
@@ -188,6 +213,7 @@ export const Result = z
     digest: z.string().regex(/^[0-9a-f]{32}$/),
     queueMs: ms,
     tailMs: ms,
+    boxes: z.array(Box).max(MAX_BOXES),
   })
   .readonly();
 export type Result = z.infer<typeof Result>;

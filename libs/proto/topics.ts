@@ -138,7 +138,7 @@ export const topics = {
     to: ['vehicle'],
     qos: 1,
     retain: false,
-    maxBytes: 32 * KIB,
+    maxBytes: 128 * KIB,
   },
 } as const;
 

@@ -23,6 +23,8 @@ const HEADER: Omit<TensorChunk, 'data' | 'totalBytes' | 'offset'> = {
   cut: 1,
   codec: 'float32',
   dims: [1, 64, 27, 27],
+  frameWidth: 960,
+  frameHeight: 540,
 };
 
 /** Bytes of the MQTT packet (QoS 0) that carries `payload` bytes on a topic. [MQTT-2.2.3] */

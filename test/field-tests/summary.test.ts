@@ -36,7 +36,7 @@ async function handMade(
       const taken = { captured_ms: 0, jpeg_bytes: 0, jpeg_digest: '' };
       if (role === 'vehicle') journal.write('frame', { ...of, frame, frame_index: 0, camera: '', ...taken });
       for (const [stage, start_ms, end_ms] of spans)
-        journal.write('span', { vehicle: 'vehicle-1', frame, stage, start_ms, end_ms });
+        journal.write('span', { vehicle: 'vehicle-1', frame, stage, start_ms, end_ms, real_ms: null });
     }
     const times = { start_ms: 0, makespan_ms: makespanMs, predicted_ms: 1, lower_bound_ms: 1 };
     if (role === 'vehicle') journal.write('round', { ...of, ...times, epoch: 1, policy });

@@ -55,8 +55,10 @@ const TENSOR = {
   totalBytes: 12_288,
   offset: 0,
   data: Buffer.alloc(2048, 1),
+  frameWidth: 48,
+  frameHeight: 48,
 };
-const RESULT = { ...FRAME, top: [], digest: '0'.repeat(32), queueMs: 0, tailMs: 1 };
+const RESULT = { ...FRAME, top: [], boxes: [], digest: '0'.repeat(32), queueMs: 0, tailMs: 1 };
 const STREAM = {
   ...{ camera: 'camera-1', cut: 0, codec: 'float32', headStartMs: 0, headEndMs: 0, uplinkStartMs: 0 },
   ...{ uplinkEndMs: 1, tailStartMs: 1, tailEndMs: 2, endMs: 2 },

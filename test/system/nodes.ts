@@ -11,6 +11,7 @@ import sharp from 'sharp';
 import type { CloudConfig } from '../../apps/cloud/index.ts';
 import type { CampaignProgress, PolicyName, RoadsideUnitConfig } from '../../apps/roadside-unit/index.ts';
 import type { CameraConfig, VehicleConfig } from '../../apps/vehicle-node/index.ts';
+import { recapturing } from '../../cli/demo/recapture.ts';
 import { referenceAnswers } from '../../cli/demo/reference.ts';
 import type { NodeMessage } from '../../cli/run-node.ts';
 import { answeredFrames, type RunSummary, summarise } from '../../field-tests/index.ts';
@@ -345,7 +346,7 @@ export async function summaryOf(campaign: Campaign, logs: readonly LogReader[]):
   const { model, vehicleConfigs } = campaign;
   const { whole: expected } = await referenceAnswers(
     model,
-    vehicleConfigs,
+    recapturing(model.card, vehicleConfigs),
     answeredFrames(logs),
     true,
     () => {},

@@ -1,5 +1,5 @@
 /** What can happen to a cloud worker, and what it can do about it, as plain data. Times in ms, own clock. */
-import type { Class, Codec, Result, TensorChunk, VehiclePlan } from '@splitlane/proto';
+import type { Box, Class, Codec, Result, TensorChunk, VehiclePlan } from '@splitlane/proto';
 
 /** A tensor that has come in whole; its bytes stay outside the policy. */
 export type TailJob = Readonly<Pick<TensorChunk, 'frame' | 'epoch' | 'camera' | 'cut'>> & {
@@ -22,6 +22,7 @@ export type CloudEvent = { readonly atMs: number } & (
       readonly startMs: number;
       readonly endMs: number;
       readonly top: readonly Class[];
+      readonly boxes: readonly Box[];
       readonly digest: string;
     }
   | { readonly kind: 'tail-failed'; readonly worker: number; readonly reason: string }

@@ -116,9 +116,9 @@ function react(state: CloudState, event: CloudEvent, effects: CloudEffect[]): Cl
     case 'tail-done': {
       const { job, arrivedMs } = state.running[event.worker]!;
       const { frame, epoch, camera, vehicle } = job;
-      const { startMs, endMs, top, digest } = event;
+      const { startMs, endMs, top, boxes, digest } = event;
       const times = { queueMs: Math.max(0, startMs - arrivedMs), tailMs: endMs - startMs };
-      const result = { frame, epoch, camera, top: [...top], digest, ...times };
+      const result = { frame, epoch, camera, top: [...top], boxes: [...boxes], digest, ...times };
       effects.push({ kind: 'answer', vehicle, result });
       return { ...state, running: state.running.with(event.worker, undefined) };
     }

@@ -1,7 +1,7 @@
 /** Cameras: where a vehicle's frames come from. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Card, pictureToTensor } from '@splitlane/dnn';
+import { type Card, type FrameSize, frameSizeOf, pictureToTensor } from '@splitlane/dnn';
 import sharp from 'sharp';
 import type { CameraConfig } from '../config.ts';
 import { drawRoadScene } from './road-scene/road-scene.ts';
@@ -9,6 +9,7 @@ import { drawRoadScene } from './road-scene/road-scene.ts';
 /** A frame as the camera delivers it, and as the network wants it. */
 export interface Frame {
   readonly jpeg: Buffer;
+  readonly size: FrameSize;
   /** The network's input, float32. */
   readonly tensor: Float32Array<ArrayBuffer>;
 }
@@ -44,9 +45,13 @@ export function openCamera(config: CameraConfig, card: Card, onBroken: (picture:
       const drawing = drawn.get(frame) ?? drawRoadScene({ seed, camera, cameras, frame });
       drawn.set(frame, drawing);
       const jpeg = await drawing;
-      return { jpeg, tensor: await pictureToTensor(jpeg, card) };
+      return frameOf(jpeg, card);
     },
   };
+}
+
+async function frameOf(jpeg: Buffer, card: Card): Promise<Frame> {
+  return { jpeg, size: await frameSizeOf(jpeg), tensor: await pictureToTensor(jpeg, card) };
 }
 
 /** The pictures of a folder, in the order of their names. @throws CameraError where there is none. */
@@ -79,8 +84,7 @@ function pictureCamera(
         if (broken.has(picture)) continue;
         try {
           const bytes = readFileSync(picture);
-          const jpeg = isJpeg(bytes) ? bytes : await sharp(bytes, { failOn: 'error' }).jpeg().toBuffer();
-          return { jpeg, tensor: await pictureToTensor(jpeg, card) };
+          return await frameOf(isJpeg(bytes) ? bytes : await asJpeg(bytes), card);
         } catch {
           broken.add(picture);
           onBroken(picture);
@@ -89,6 +93,11 @@ function pictureCamera(
       throw new CameraError(`frames ${source.folder}: none of its ${pictures.length} pictures can be read`);
     },
   };
+}
+
+/** Upright, for a JPEG of ours does not say that it lies on its side. */
+function asJpeg(picture: Buffer): Promise<Buffer> {
+  return sharp(picture, { failOn: 'error', autoOrient: true }).jpeg().toBuffer();
 }
 
 function isJpeg(bytes: Buffer): boolean {

@@ -1,9 +1,20 @@
 /** What can happen to a vehicle node, and what it can do about it, as plain data. Times in ms, own clock. */
-import type { Class, Codec, JobReport, Outcome, Report, Result, Round, VehiclePlan } from '@splitlane/proto';
+import type {
+  Box,
+  Class,
+  Codec,
+  JobReport,
+  Outcome,
+  Report,
+  Result,
+  Round,
+  VehiclePlan,
+} from '@splitlane/proto';
 
 /** What the network said of a frame. */
 export interface Answer {
   readonly top: readonly Class[];
+  readonly boxes: readonly Box[];
   readonly digest: string;
 }
 

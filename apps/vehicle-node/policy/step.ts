@@ -240,7 +240,8 @@ function takeResult(
     if (waiting.stage === 'sending') effects.push({ kind: 'stop-send', frame: waiting.frame });
     const fixedMs = event.atMs - (waiting.sentMs ?? event.atMs) - result.queueMs - result.tailMs;
     const measured = { ...waiting, tailMs: result.tailMs, fixedMs: Math.max(0, fixedMs) };
-    const answer = { top: result.top, digest: result.digest };
+    const { top, boxes, digest } = result;
+    const answer = { top, boxes, digest };
     return finish(measured, { outcome: 'cloud', answer }, effects);
   });
 }

@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { type Card, type DetectCard, resolveCard } from '../../../libs/dnn/card.ts';
-import { type Box, checkOutput, detectBoxes, type FrameSize } from '../../../libs/dnn/detect.ts';
-import { pictureToTensor } from '../../../libs/dnn/picture.ts';
+import { checkOutput, detectBoxes } from '../../../libs/dnn/detect.ts';
+import { type FrameSize, pictureToTensor } from '../../../libs/dnn/picture.ts';
+import type { Box } from '../../../libs/proto/index.ts';
 import { isModelError } from './models.ts';
 
 /** An input of 64 × 64 pixels; with 4 × 4 cells a cell has 16. */

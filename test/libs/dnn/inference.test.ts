@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import type { Layer, LineSpec } from '../../../libs/dnn/architectures/line-spec.ts';
+import type { DetectCard } from '../../../libs/dnn/card.ts';
+import { detectBoxes } from '../../../libs/dnn/detect.ts';
 import {
   type Assignment,
   InferenceThread,
@@ -13,6 +16,7 @@ import {
 } from '../../../libs/dnn/index.ts';
 import { readOnnx } from '../../../libs/dnn/weights.ts';
 import { writeTinyModel } from '../../tiny-model.ts';
+import { Graph, save, value } from './graphs.ts';
 import { folder, inputOf, int64, type Loose, weight, wholeDigest, write } from './models.ts';
 
 const INPUT = [1, 3, 32, 32];
@@ -213,6 +217,35 @@ test('A camera’s JPEG at cut 0 gives what its tensor gives.', async (context) 
   const expected = await runner.run({ from: 0, to: 4, input: { kind: 'float32', data } });
   const answer = await runner.run({ from: 0, to: 4, input: { kind: 'jpeg', data: jpeg } });
   assert.deepEqual(answer.answer, expected.answer);
+});
+
+test('Boxes are told in the frame’s pixels where its size is said, from the input or from a cut, and nowhere else.', async (context) => {
+  const place = folder(context);
+  const graph = new Graph();
+  const output = graph.conv(graph.pool(graph.conv('input', 3, 4)), 4, 7, 1);
+  const network = graph.model([value('input', [1, 3, 16, 16])], [output]);
+  const file = save(place, 'detector', network);
+  const card = 'read: detect\nanchors: [[1, 1]]\nlabels: [car, bus]\nthreshold: 0.1\n';
+  writeFileSync(file.replace('.onnx', '.yaml'), card);
+  const model = await prepareModel(file, { cacheDir: path.join(place, 'cache') });
+  const runner = thread(context, model);
+  const last = model.cuts.length - 1;
+  const input = { kind: 'float32' as const, data: inputOf([1, 3, 16, 16], 1) };
+  const frameSize = { width: 320, height: 160 };
+
+  const whole = await runner.run({ from: 0, to: last, input, frameSize, wantsOutput: true }, true);
+  const boxes = detectBoxes(whole.tensor!, model.cuts[last]!.dims, model.card as DetectCard, frameSize);
+  assert.ok(boxes.length > 0);
+  assert.deepEqual(whole.answer!.boxes, boxes);
+  assert.deepEqual(whole.answer!.top, []);
+  const head = await runner.run({ from: 0, to: 1, input }, true);
+  const tail = await runner.run({
+    ...{ from: 1, to: last, frameSize },
+    input: { kind: 'float32', data: head.tensor! },
+  });
+  assert.deepEqual(tail.answer, whole.answer);
+  const unsized = await runner.run({ from: 0, to: last, input }, true);
+  assert.deepEqual(unsized.answer, { ...whole.answer!, boxes: [] });
 });
 
 test('A run that fails says why, and those behind it are run all the same, in order.', async (context) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
 import { seededRandom } from '../../../libs/clock/index.ts';
-import { type Card, pictureToTensor } from '../../../libs/dnn/index.ts';
+import { type Card, frameSizeOf, pictureToTensor, withOverlay } from '../../../libs/dnn/index.ts';
 
 const CARD: Card = {
   ...{ height: 2, width: 3, channels: 'rgb', layout: 'nchw', range: [0, 1], fit: 'stretch', labels: [] },
@@ -133,6 +133,81 @@ test('The same picture gives the same bits, in every run.', async () => {
     std: [0.229, 0.224, 0.225],
   };
   assert.deepEqual(await values(picture, card), await values(picture, card));
+});
+
+/** What leads from the upright picture to the stored one, for each orientation of EXIF. */
+const STORED: readonly ((upright: Buffer) => Promise<Buffer>)[] = [
+  (upright) => sharp(upright).toBuffer(),
+  (upright) => sharp(upright).flop().toBuffer(),
+  (upright) => sharp(upright).rotate(180).toBuffer(),
+  (upright) => sharp(upright).flip().toBuffer(),
+  async (upright) =>
+    sharp(await sharp(upright).rotate(90).toBuffer())
+      .flop()
+      .toBuffer(),
+  (upright) => sharp(upright).rotate(270).toBuffer(),
+  async (upright) =>
+    sharp(await sharp(upright).rotate(90).toBuffer())
+      .flip()
+      .toBuffer(),
+  (upright) => sharp(upright).rotate(90).toBuffer(),
+];
+
+/** Quarters of different grey, wider than high. */
+async function quarters(): Promise<Buffer> {
+  const grey = (value: number): Promise<Buffer> => png(32, 16, { r: value, g: value, b: value });
+  return plain(64, 32, { r: 0, g: 0, b: 0 })
+    .composite([
+      { input: await grey(80), left: 32, top: 0 },
+      { input: await grey(160), left: 0, top: 16 },
+      { input: await grey(240), left: 32, top: 16 },
+    ])
+    .png()
+    .toBuffer();
+}
+
+test('A picture is taken upright however it is stored, and its size is the one of what the network sees.', async () => {
+  const upright = await quarters();
+  const card: Card = { ...RAW, height: 32, width: 64 };
+  const expected = await values(upright, card);
+  for (const [index, store] of STORED.entries()) {
+    const stored = sharp(await store(upright)).withMetadata({ orientation: index + 1 });
+    const jpeg = await stored.jpeg({ quality: 100 }).toBuffer();
+    assert.deepEqual(await frameSizeOf(jpeg), { width: 64, height: 32 }, `orientation ${index + 1}`);
+    const tensor = await values(jpeg, card);
+    const furthest = tensor.reduce((far, value, i) => Math.max(far, Math.abs(value - expected[i]!)), 0);
+    assert.ok(furthest <= 8, `orientation ${index + 1}: ${furthest}`);
+  }
+});
+
+test('What is drawn over a picture lies on it as it stands upright, and is all that changes.', async () => {
+  const store = STORED[5]!;
+  const jpeg = await sharp(await store(await quarters()))
+    .withMetadata({ orientation: 6 })
+    .jpeg({ quality: 100 })
+    .toBuffer();
+  const svg =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="32">' +
+    '<rect x="48" y="0" width="16" height="8" fill="#ff0000"/></svg>';
+  const drawnOn = await withOverlay(jpeg, svg);
+  const { format, orientation } = await sharp(drawnOn).metadata();
+  assert.deepEqual({ format, orientation }, { format: 'jpeg', orientation: undefined });
+  const { data, info } = await sharp(drawnOn).raw().toBuffer({ resolveWithObject: true });
+  assert.deepEqual([info.width, info.height], [64, 32]);
+  const pixel = (x: number, y: number): number[] => [
+    ...data.subarray(3 * (64 * y + x), 3 * (64 * y + x) + 3),
+  ];
+  for (const [x, y, expected] of [
+    [56, 4, [255, 0, 0]],
+    [40, 8, [80, 80, 80]],
+    [8, 4, [0, 0, 0]],
+    [8, 24, [160, 160, 160]],
+    [56, 24, [240, 240, 240]],
+  ] as const)
+    assert.ok(
+      pixel(x, y).every((value, channel) => Math.abs(value - expected[channel]!) <= 12),
+      `${x},${y}: ${pixel(x, y)}`,
+    );
 });
 
 test('A JPEG that is cut short anywhere is refused.', async () => {

@@ -40,15 +40,22 @@ test('Faults and spans are written with the node’s own clock.', async (context
   await log.start(FACTS);
   clock.advance(50);
   log.fault('message-rejected', 'tensor: no message');
-  log.span('vehicle-1', 3, 'head', 1010, 1040);
+  log.span('vehicle-1', 3, 'head', 1010, 1040, 12.5);
+  log.span('vehicle-1', 3, 'uplink', 1040, 1050);
   await log.stop();
   const reader = openLog(path.join(place, 'vehicle-1.sqlite'));
   assert.deepEqual(
     { ...reader.rows('fault')[0] },
     { at_ms: 1050, kind: 'message-rejected', detail: 'tensor: no message', count: 1 },
   );
-  const span = { vehicle: 'vehicle-1', frame: 3, stage: 'head', start_ms: 1010, end_ms: 1040 };
-  assert.deepEqual({ ...reader.rows('span')[0] }, span);
+  const job = { vehicle: 'vehicle-1', frame: 3 };
+  assert.deepEqual(
+    reader.rows('span').map((row) => ({ ...row })),
+    [
+      { ...job, stage: 'head', start_ms: 1010, end_ms: 1040, real_ms: 12.5 },
+      { ...job, stage: 'uplink', start_ms: 1040, end_ms: 1050, real_ms: null },
+    ],
+  );
   reader.close();
 });
 

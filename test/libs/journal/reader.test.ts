@@ -40,7 +40,7 @@ test('A file that is no log is refused.', (context) => {
 test('An empty file is no log either.', (context) => {
   const file = path.join(folder(context), 'node.sqlite');
   writeFileSync(file, '');
-  refused(file, () => openLog(file), /schema 0, this version reads schema 1/);
+  refused(file, () => openLog(file), new RegExp(`schema 0, this version reads schema ${SCHEMA_VERSION}`));
 });
 
 test('A log that is not there, or is a folder, is refused, and none is made.', (context) => {

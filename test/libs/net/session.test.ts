@@ -67,6 +67,8 @@ const CHUNK: MessageOf<'tensor'> = {
     dims: [1, 2],
     totalBytes: 8,
     offset: 0,
+    frameWidth: 960,
+    frameHeight: 540,
   },
   data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
 };

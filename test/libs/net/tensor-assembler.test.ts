@@ -16,7 +16,7 @@ function chunksOf(data: Uint8Array, chunkBytes: number, job: Partial<TensorChunk
     packet.set(piece, 3);
     chunks.push({
       ...{ frame: 1, epoch: 1, camera: 'front', cut: 1, codec: 'jpeg', dims: [1], totalBytes: data.length },
-      ...{ offset, data: packet.subarray(3), ...job },
+      ...{ offset, data: packet.subarray(3), frameWidth: 960, frameHeight: 540, ...job },
     });
   }
   return chunks;

@@ -8,6 +8,7 @@ import { collect, loopback, until } from './loopback.ts';
 
 const HEADER: TensorHeader = {
   ...{ frame: 300, epoch: 2, camera: 'camera-1', cut: 1, codec: 'float32', dims: [1, 10_000] },
+  ...{ frameWidth: 960, frameHeight: 540 },
 };
 const RATE = 8e6;
 

@@ -24,6 +24,8 @@ const CHUNK: MessageOf<'tensor'> = {
   totalBytes: 8,
   offset: 4,
   data: new Uint8Array([1, 2, 3, 4]),
+  frameWidth: 960,
+  frameHeight: 540,
 };
 const CHUNK_HEX =
   '08ac02' + // frame
@@ -34,7 +36,9 @@ const CHUNK_HEX =
   '32020102' + // dims, packed
   '3808' + // totalBytes
   '4004' + // offset
-  '4a0401020304'; // data
+  '4a0401020304' + // data
+  '50c007' + // frameWidth
+  '589c04'; // frameHeight
 
 /** The message as data: whose buffer its bytes are views on, or what made its objects, is no part of it. */
 function plain(message: unknown): unknown {
@@ -173,10 +177,15 @@ test('A message of the largest lengths of its schema still fits into the limit o
   fits('tensor', {
     ...{ ...job, frame: 0xffffffff, epoch: 0xffffffff, dims: [8, 8, 8, 8, 8, 8, 8, 32] },
     ...{ totalBytes: 256 * 1024 * 1024, offset: 128 * 1024 * 1024, data: new Uint8Array(MAX_CHUNK_BYTES) },
+    ...{ frameWidth: 65_535, frameHeight: 65_535 },
   });
-  const top = Array.from({ length: 5 }, (_, index) => ({ index, label: wide.repeat(200), score: -1e300 }));
+  const hundred = Array.from({ length: 100 }, () => ({ index: 0xffffffff, label: wide.repeat(200) }));
+  const top = hundred.map((named) => ({ ...named, score: -1e300 }));
+  const area = { left: 1 / 3, top: 1 / 3, width: 65_534 + 1 / 3, height: 65_534 + 1 / 3 };
+  const boxes = hundred.map((named) => ({ ...named, ...area, score: 1 / 3 }));
   fits('result', {
-    ...{ frame: 1, epoch: 1, camera, top, digest: 'f'.repeat(32), queueMs: time, tailMs: time },
+    ...{ frame: 0xffffffff, epoch: 0xffffffff, camera, top, boxes },
+    ...{ digest: 'f'.repeat(32), queueMs: time, tailMs: time },
   });
 });
 
@@ -200,6 +209,34 @@ test('A chunk that ends past its tensor is refused, and one that ends with it is
   refused('tensor', spoil({ offset: 5 }), /^tensor: TensorChunk: chunk ends past its tensor$/);
   refused('tensor', spoil({ offset: 0xffffffff }), /chunk ends past its tensor/);
   assert.equal(decode('tensor', spoil({ offset: 4 })).offset, 4);
+});
+
+test('A frame without a size, or with a side that no JPEG has, is refused.', () => {
+  for (const side of [0, 65_536]) {
+    refused('tensor', spoil({ frameWidth: side }), /^tensor: frameWidth: /);
+    refused('tensor', spoil({ frameHeight: side }), /^tensor: frameHeight: /);
+  }
+});
+
+test('A box that is nowhere, too sure or too well-named is refused, and so are more than a hundred.', () => {
+  const box = { index: 1, label: 'car', score: 0.5, left: 0, top: 0, width: 10, height: 10 };
+  const result = (boxes: readonly object[]): Buffer =>
+    encode('result', {
+      ...{ frame: 1, epoch: 1, camera: 'front', top: [], digest: 'f'.repeat(32), queueMs: 0, tailMs: 0 },
+      boxes: boxes as MessageOf<'result'>['boxes'],
+    });
+  assert.deepEqual(decode('result', result([box])).boxes, [box]);
+  for (const side of ['left', 'top', 'width', 'height'])
+    for (const value of [-1, 65_536, Number.NaN, Number.POSITIVE_INFINITY])
+      refused(
+        'result',
+        result([box, { ...box, [side]: value }]),
+        new RegExp(`^result: boxes\\.1\\.${side}: `),
+      );
+  for (const score of [-0.1, 1.1, Number.NaN])
+    refused('result', result([{ ...box, score }]), /^result: boxes\.0\.score: /);
+  refused('result', result([{ ...box, label: 'x'.repeat(201) }]), /^result: boxes\.0\.label: /);
+  refused('result', result(new Array(101).fill(box)), /^result: boxes: /);
 });
 
 test('A chunk without data is refused.', () => {
@@ -276,6 +313,7 @@ test('A hash or digest that is not one is refused.', () => {
     digest: 'f'.repeat(31),
     queueMs: 0,
     tailMs: 0,
+    boxes: [],
   };
   refused('result', encode('result', result), /^result: digest: /);
   refused('result', encode('result', { ...result, digest: 'F'.repeat(32) }), /^result: digest: /);

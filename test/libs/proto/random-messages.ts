@@ -62,18 +62,28 @@ const profile: fc.Arbitrary<MessageOf<'profile'>> = fc.integer({ min: 1, max: 30
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 4000 });
 const jobId = { frame: count, epoch: count, camera: name };
+const side = fc.integer({ min: 1, max: 65_535 });
+const size = { frameWidth: side, frameHeight: side };
+const pixels = fc.double({ min: 0, max: 65_535, noNaN: true });
+const box = fc.record({
+  ...{ index: count, label: text(0, 200), score: fc.double({ min: 0, max: 1, noNaN: true }) },
+  ...{ left: pixels, top: pixels, width: pixels, height: pixels },
+});
 const tensor: fc.Arbitrary<MessageOf<'tensor'>> = fc.oneof(
-  fc.record({ ...jobId, cut, dims, data: bytes, before: fc.nat(100_000), after: fc.nat(100_000) }).map(
-    ({ before, after, ...chunk }): MessageOf<'tensor'> => ({
-      ...chunk,
-      codec: 'jpeg',
-      totalBytes: before + chunk.data.length + after,
-      offset: before,
-    }),
-  ),
+  fc
+    .record({ ...jobId, ...size, cut, dims, data: bytes, before: fc.nat(100_000), after: fc.nat(100_000) })
+    .map(
+      ({ before, after, ...chunk }): MessageOf<'tensor'> => ({
+        ...chunk,
+        codec: 'jpeg',
+        totalBytes: before + chunk.data.length + after,
+        offset: before,
+      }),
+    ),
   fc
     .record({
       ...jobId,
+      ...size,
       cut,
       dims: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
       data: bytes,
@@ -135,6 +145,7 @@ const messages: { readonly [K in TopicKey]: fc.Arbitrary<MessageOf<K>> } = {
     digest: hex(32),
     queueMs: ms,
     tailMs: ms,
+    boxes: fc.array(box, { maxLength: 20 }),
   }),
 };
 

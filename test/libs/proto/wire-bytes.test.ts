@@ -18,7 +18,8 @@ function realBytes(
   let total = 0;
   for (let offset = 0; offset < tensorBytes; offset += chunkBytes) {
     const data = new Uint8Array(Math.min(chunkBytes, tensorBytes - offset));
-    const header = { frame: 300, epoch: 12, camera: 'camera-3', cut, codec: 'float32', dims } as const;
+    const job = { frame: 300, epoch: 12, camera: 'camera-3', cut, codec: 'float32' } as const;
+    const header = { ...job, dims, frameWidth: 1920, frameHeight: 1208 };
     total += publish(
       topicOf('tensor', vehicle),
       encode('tensor', { ...header, totalBytes: tensorBytes, offset, data }),

@@ -26,7 +26,9 @@ function plan(vehicle: string, epoch: number, ...streams: StreamPlan[]): Untimed
 function chunk(frame: number, more: Partial<TensorChunk> = {}): TensorChunk {
   const cut = more.cut ?? 1;
   const totalBytes = CUT_BYTES[cut] ?? 8;
-  const shape = { dims: [1, totalBytes / 4], totalBytes, offset: 0, data: new Uint8Array(4) };
+  const data = new Uint8Array(4);
+  const size = { frameWidth: 960, frameHeight: 540 };
+  const shape = { dims: [1, totalBytes / 4], totalBytes, offset: 0, data, ...size };
   return { frame, epoch: 1, camera: 'camera-1', cut: 1, codec: 'float32', ...shape, ...more };
 }
 
@@ -40,6 +42,7 @@ const tensor = (vehicle: string, frame: number, more: Partial<TailJob> = {}): Un
 });
 
 const top = [{ index: 1, label: 'one', score: 0.5 }];
+const boxes = [{ index: 2, label: 'two', score: 0.75, left: 0, top: 1.5, width: 20, height: 30 }];
 const digest = 'b'.repeat(32);
 const done = (worker: number, startMs = 10, endMs = 15): Untimed<CloudEvent> => ({
   kind: 'tail-done',
@@ -47,6 +50,7 @@ const done = (worker: number, startMs = 10, endMs = 15): Untimed<CloudEvent> => 
   startMs,
   endMs,
   top,
+  boxes,
   digest,
 });
 
@@ -221,6 +225,7 @@ describe('Which thread does what', () => {
       epoch: 7,
       camera: 'camera-2',
       top,
+      boxes,
       digest,
       queueMs: 4,
       tailMs: 5,

@@ -83,8 +83,9 @@ describe('A folder of pictures', () => {
     // Not as we would write it: to read and write it anew would give other bytes.
     const file = await painted(99).jpeg({ quality: 31, progressive: true }).toBuffer();
     const folder = folderOf(t, { 'a.jpg': file });
-    const { jpeg, tensor } = await open(folder).capture(0);
+    const { jpeg, size, tensor } = await open(folder).capture(0);
     assert.deepEqual(jpeg, file);
+    assert.deepEqual(size, { width: 40, height: 30 });
     assert.deepEqual(tensor, await pictureToTensor(jpeg, CARD));
     assert.equal(tensor.length, 3 * 8 * 8);
   });
@@ -106,6 +107,21 @@ describe('A folder of pictures', () => {
       assert.deepEqual(tensor, await pictureToTensor(jpeg, CARD));
     }
     assert.deepEqual(broken, []);
+  });
+
+  test('A picture that lies on its side is one that stands upright, as a JPEG file and as any other.', async (t) => {
+    const onSide = painted(99).withMetadata({ orientation: 6 });
+    const files = {
+      'a.jpg': await onSide.clone().jpeg().toBuffer(),
+      'b.webp': await onSide.clone().webp({ lossless: true }).toBuffer(),
+    };
+    const { capture } = open(folderOf(t, files));
+    for (const index of [0, 1]) {
+      const { jpeg, size, tensor } = await capture(index);
+      assert.deepEqual(size, { width: 30, height: 40 });
+      assert.deepEqual((await sharp(jpeg).metadata()).autoOrient, size);
+      assert.deepEqual(tensor, await pictureToTensor(jpeg, CARD));
+    }
   });
 
   test('A broken picture is skipped, counted once and named; the next one takes its place.', async (t) => {
@@ -207,6 +223,7 @@ describe('The drawn scene', () => {
     assert.deepEqual(await other.capture(3), first);
     assert.deepEqual(await one.capture(3 + 64), first);
     assert.deepEqual(first.tensor, await pictureToTensor(first.jpeg, CARD));
+    assert.deepEqual(first.size, { width: 960, height: 540 });
     assert.notDeepEqual((await one.capture(4)).jpeg, first.jpeg);
   });
 

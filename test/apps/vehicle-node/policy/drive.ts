@@ -12,7 +12,11 @@ export const LAST_CUT = 3;
 export const SEGMENT_MS = [10, 20, 70];
 export const TIMEOUT_MS = 5000;
 
-export const answer = { top: [{ index: 1, label: 'one', score: 0.5 }], digest: 'a'.repeat(32) };
+export const answer = {
+  top: [{ index: 1, label: 'one', score: 0.5 }],
+  boxes: [{ index: 2, label: 'two', score: 0.75, left: 0, top: 1.5, width: 20, height: 30 }],
+  digest: 'a'.repeat(32),
+};
 
 /** One stream of a plan: its camera, its cut, and its codec unless it is float32. */
 export function stream(camera: string, cut: number, codec: Codec = 'float32'): StreamPlan {
