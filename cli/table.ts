@@ -10,8 +10,15 @@ export interface Column<Of> {
   readonly width?: number;
 }
 
-/** @param columns one that is left out is undefined. */
-export function drawTable<Of>(rows: readonly Of[], columns: readonly (Column<Of> | undefined)[]): string {
+/**
+ * @param columns one that is left out is undefined.
+ * @param beginsPart whether a line parts this row from those above it.
+ */
+export function drawTable<Of>(
+  rows: readonly Of[],
+  columns: readonly (Column<Of> | undefined)[],
+  beginsPart: (of: Of) => boolean = () => false,
+): string {
   const shown = columns.filter((column) => column !== undefined);
   return table(
     [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))],
@@ -21,7 +28,7 @@ export function drawTable<Of>(rows: readonly Of[], columns: readonly (Column<Of>
         alignment: left ? 'left' : 'right',
         ...(width === undefined ? {} : { width }),
       })),
-      drawHorizontalLine: (index, count) => index <= 1 || index === count,
+      drawHorizontalLine: (index, count) => index <= 1 || index === count || beginsPart(rows[index - 1]!),
     },
   );
 }
@@ -30,3 +37,9 @@ export function drawTable<Of>(rows: readonly Of[], columns: readonly (Column<Of>
 export const printable = (name: string): string => name.replaceAll(/\p{Cc}/gu, '�');
 
 export const shownMs = (value: number): string => value.toFixed(value < 100 ? 2 : 1);
+
+/** A figure that may be next to nothing. */
+export function shownLoss(value: number): string {
+  if (value === 0) return '0';
+  return Math.abs(value) < 0.001 ? value.toExponential(1) : value.toPrecision(3);
+}

@@ -7,6 +7,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { measureCut } from './bytes-and-fidelity.ts';
+import { clippedLosses } from './clipping.ts';
 import { document } from './document.ts';
 import { pictures, SegmentedNetwork } from './network.ts';
 import { printRuntimeOperators } from './runtime-operators.ts';
@@ -17,10 +18,16 @@ const UPLINK_BPS = 54e6;
 
 const [folder] = process.argv.slice(2);
 const network = await SegmentedNetwork.load('alexnet');
-const frames = await Promise.all((await pictures(folder)).map((jpeg) => network.frameOf(jpeg)));
+const jpegs = await pictures(folder);
+const frames = await Promise.all(jpegs.map((jpeg) => network.frameOf(jpeg)));
 const cuts = [];
 for (const cut of network.model.segments.keys()) cuts.push(await measureCut(cut, frames, network));
-const text = document(cuts, zstdLevels(frames, network), frames.length);
+const detector = await SegmentedNetwork.load('tiny-yolov2');
+const clips = [
+  ...(await clippedLosses(frames, network)),
+  ...(await clippedLosses(await Promise.all(jpegs.map((jpeg) => detector.frameOf(jpeg))), detector)),
+];
+const text = document(cuts, zstdLevels(frames, network), clips, frames.length);
 if (folder === undefined) {
   writeFileSync(`${import.meta.dirname}/../../docs/results/codecs.md`, text);
   console.log('docs/results/codecs.md written');

@@ -13,7 +13,7 @@ export function planCommand(): Command {
     .option('--rtt <ms>', 'round-trip time of the link')
     .option('--policy <names>', 'policies, separated by commas (default: all)')
     .option('--keep-frames-on-board', "without the first cut, the network's input")
-    .option('--max-loss <x>', 'the greatest mean loss of the frames')
+    .option('--max-loss <x>', 'the greatest mean loss of the frames (default: 0)')
     .option('--power <watts>', "the vehicle's power model: cpu,radio,idle")
     .option(
       '--max-energy <J>',

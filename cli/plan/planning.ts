@@ -45,6 +45,8 @@ export interface ListedCut extends Cut {
   readonly onHull: boolean;
   /** False where another cut is at least as good in every stage, in loss and in the head's energy. */
   readonly kept: boolean;
+  /** It loses something, where nothing may be lost: neither on the hull nor kept. */
+  readonly tooLossy: boolean;
 }
 
 /** A policy's plan; its bound and its proof are those of all plans together. */
@@ -74,17 +76,22 @@ export interface Planning {
   readonly front?: { readonly plans: readonly FrontPlan[]; readonly complete: boolean };
   /** False where energy is that of the heads alone. */
   readonly hasPower: boolean;
+  /** Absent where nothing limits it. */
+  readonly maxLoss?: number;
 }
 
 /** @throws UsageError for words that mean nothing, ScheduleError where a policy cannot be used. */
 export function makePlanning(words: PlanWords): Planning {
   const n = whole('--cameras', words.cameras, MAX_CAMERAS);
-  const conditions = conditionsOf(words);
+  const asked = conditionsOf(words);
   const keepFrames = words.keepFramesOnBoard === true;
   const named = policyNames(words.policy, keepFrames);
   const table = readCutTable(words.cuts);
   const allowed = table.filter(({ id, local }) => !keepFrames || local || id !== table[0]!.id);
   if (allowed.length === 0) throw new UsageError(`${words.cuts}: no cut is left with --keep-frames-on-board`);
+  // Whoever does not say what may be lost does not want to lose anything.
+  const losesNothing = allowed.every(({ loss = 0 }) => loss === 0);
+  const conditions = losesNothing ? asked : { maxLoss: 0, ...asked };
   const cuts = list(fromInputToLocal(allowed), conditions);
 
   const { plans: own, leftOut } = plansOf(named, keepFrames, cuts, n, conditions);
@@ -118,6 +125,7 @@ export function makePlanning(words: PlanWords): Planning {
     schedule: gantt(jobs, chosen.order, delaysOf(conditions)),
     ...(energyIsKnown ? { front: frontOf(cuts, n, conditions, plans) } : {}),
     hasPower,
+    ...(conditions.maxLoss === undefined ? {} : { maxLoss: conditions.maxLoss }),
   };
 }
 
@@ -208,9 +216,12 @@ function fromInputToLocal(cuts: readonly Cut[]): Cut[] {
 }
 
 function list(cuts: readonly Cut[], conditions: Conditions): ListedCut[] {
-  const { power, rttMs = 0 } = conditions;
+  const { power, rttMs = 0, maxLoss } = conditions;
   const jobs = cuts.map((cut) => jobAt(cut, conditions));
-  const onHull = new Set(hull(jobs));
+  // A mean that is 0 has no part that is not; otherwise a few frames may lose more than the mean.
+  const tooLossy = cuts.map(({ loss = 0 }) => maxLoss === 0 && loss > 0);
+  const choices = [...cuts.keys()].filter((index) => !tooLossy[index]);
+  const onHull = new Set(hull(choices.map((index) => jobs[index]!)).map((corner) => choices[corner]!));
   const energies = cuts.map(({ headJ, p1 }) => headJ ?? (power ? (power.cpuW * p1) / 1000 : undefined));
   const figures = cuts.map(({ loss = 0, local }, index) => {
     const { p1, p2, p3 = 0 } = jobs[index]!;
@@ -231,6 +242,7 @@ function list(cuts: readonly Cut[], conditions: Conditions): ListedCut[] {
     p2: jobs[index]!.p2,
     ...(energies[index] === undefined ? {} : { headEnergyJ: energies[index] }),
     onHull: onHull.has(index),
-    kept: !cuts.some((_, other) => other !== index && beats(other, index)),
+    kept: !tooLossy[index] && !choices.some((other) => other !== index && beats(other, index)),
+    tooLossy: tooLossy[index]!,
   }));
 }

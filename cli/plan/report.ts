@@ -1,12 +1,13 @@
 /** A planning for people, and for programs. */
 import { endOf, type Plan } from '@splitlane/sched';
-import { drawTable, shownMs as ms, printable } from '../table.ts';
+import { drawTable, shownMs as ms, printable, shownLoss } from '../table.ts';
 import { ganttText } from './gantt-chart.ts';
 import type { FrontPlan, ListedCut, Planning } from './planning.ts';
 
 const MOST_RUNS = 12;
 const MOST_FRONT_ROWS = 10;
 const SPREAD_WIDTH = 62;
+const TEXT_WIDTH = 108;
 
 /** As many decimals as give the greatest of a column four digits: energies are of any size. */
 function decimals(values: readonly (number | undefined)[]): (value: number | undefined) => string {
@@ -55,20 +56,57 @@ function inOrder({ cuts, chosen }: Planning): string {
 
 function cutTable({ cuts }: Planning): string {
   const joules = decimals(cuts.map(({ headEnergyJ }) => headEnergyJ));
-  return drawTable<ListedCut>(cuts, [
-    { header: 'cut', cell: (cut) => (cut.local ? `${cutName(cut)}, local` : cutName(cut)), left: true },
-    { header: 'p1: vehicle\nms', cell: ({ p1 }) => ms(p1) },
-    { header: 'p2: uplink\nms', cell: ({ p2 }) => ms(p2) },
-    { header: 'p3: cloud\nms', cell: ({ p3, local }) => ms(local ? 0 : (p3 ?? 0)) },
-    cuts.some(({ loss }) => loss !== undefined)
-      ? { header: 'loss', cell: ({ loss = 0 }) => short(loss) }
-      : undefined,
-    cuts.some(({ headEnergyJ }) => headEnergyJ !== undefined)
-      ? { header: 'head\nJ', cell: ({ headEnergyJ }) => joules(headEnergyJ) }
-      : undefined,
-    { header: 'on the\nhull', cell: ({ onHull }) => yes(onHull), left: true },
-    { header: 'kept', cell: ({ kept }) => yes(kept), left: true },
-  ]);
+  return drawTable<ListedCut>(
+    cuts.filter(({ tooLossy }) => !tooLossy),
+    [
+      { header: 'cut', cell: (cut) => (cut.local ? `${cutName(cut)}, local` : cutName(cut)), left: true },
+      { header: 'p1: vehicle\nms', cell: ({ p1 }) => ms(p1) },
+      { header: 'p2: uplink\nms', cell: ({ p2 }) => ms(p2) },
+      { header: 'p3: cloud\nms', cell: ({ p3, local }) => ms(local ? 0 : (p3 ?? 0)) },
+      cuts.some(({ loss }) => loss !== undefined)
+        ? { header: 'loss', cell: ({ loss = 0 }) => short(loss) }
+        : undefined,
+      cuts.some(({ headEnergyJ }) => headEnergyJ !== undefined)
+        ? { header: 'head\nJ', cell: ({ headEnergyJ }) => joules(headEnergyJ) }
+        : undefined,
+      { header: 'on the\nhull', cell: ({ onHull }) => yes(onHull), left: true },
+      { header: 'kept', cell: ({ kept }) => yes(kept), left: true },
+    ],
+  );
+}
+
+/** Which cuts the table has no row of, since nothing may be lost. */
+function lossyText({ cuts }: Planning): string {
+  const lossy = cuts.filter(({ tooLossy }) => tooLossy);
+  if (lossy.length === 0) return '';
+  const losses = lossy.map(({ loss }) => loss!);
+  const [least, most] = [Math.min(...losses), Math.max(...losses)].map(shownLoss);
+  const range = least === most ? least : `${least} to ${most}`;
+  const codecsOf = (rows: readonly ListedCut[]): string =>
+    rows
+      .flatMap(({ codec }) => (codec === undefined ? [] : [printable(codec)]))
+      .sort()
+      .join(', ');
+  const cutsByCodecs = Map.groupBy(
+    Map.groupBy(lossy, ({ id }) => id),
+    ([, rows]) => codecsOf(rows),
+  );
+  const names = [...cutsByCodecs].map(([codecs, alike]) => {
+    const ids = alike.map(([id]) => printable(id)).join(', ');
+    return codecs === '' ? ids : `${codecs} of ${ids}`;
+  });
+  const text = `left out with --max-loss 0, the default; they lose ${range}: ${names.join('; ')}`;
+  return `${wrapped(text, TEXT_WIDTH)}\n`;
+}
+
+function wrapped(text: string, width: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n  ');
 }
 
 function policyTable(planning: Planning): string {
@@ -134,6 +172,7 @@ export function planText(planning: Planning): string {
   const { cuts, chosen, schedule } = planning;
   return [
     cutTable(planning),
+    lossyText(planning),
     policyTable(planning),
     `${chosen.policy}: ${ms(endOf(schedule))} ms; jobs in the order in which they start: ${inOrder(planning)}\n`,
     ganttText(schedule, (place) => cutName(cuts[chosen.jobCuts[schedule[place]!.job]!]!)),
@@ -142,9 +181,11 @@ export function planText(planning: Planning): string {
 }
 
 /** The result as one object; `counts` and `jobCuts` refer to `cuts`. */
-export function planJson({ cuts, plans, leftOut, lowerBoundMs, boundBy, chosen, front }: Planning): object {
+export function planJson(planning: Planning): object {
+  const { cuts, plans, leftOut, lowerBoundMs, boundBy, chosen, front, maxLoss } = planning;
   return {
-    cuts: cuts.map(({ id, codec, p1, p2, p3, bytes, loss, headJ, local, onHull, kept }) => ({
+    maxLoss,
+    cuts: cuts.map(({ id, codec, p1, p2, p3, bytes, loss, headJ, local, onHull, kept, tooLossy }) => ({
       cut: id,
       codec,
       headMs: p1,
@@ -157,6 +198,7 @@ export function planJson({ cuts, plans, leftOut, lowerBoundMs, boundBy, chosen, 
       p2,
       onHull,
       kept,
+      tooLossy,
     })),
     lowerBoundMs,
     boundBy,

@@ -55,7 +55,7 @@ export function curvesSvg(profiling: Profiling): string {
     vehicleMs === undefined
       ? profile.machine.cpu
       : `a vehicle that takes ${short(vehicleMs)} ms for the whole`;
-  const title = `${printable(model)}: head on ${where}, tensor at ${short(uplinkBps / 1e6)} Mbit/s`;
+  const title = `${printable(model)}: head on ${where}, float32 tensor at ${short(uplinkBps / 1e6)} Mbit/s`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}" role="img">`,
     `<title>${escaped(title)}</title>`,
@@ -76,11 +76,7 @@ export function curvesSvg(profiling: Profiling): string {
 
 const SAMPLES: readonly (readonly [width: number, text: string, sample: string])[] = [
   [128, 'p1, the head', `<path d="M0 0H28" class="p1 line"/>${disc({ x: 14, y: 0 }, 'p1')}`],
-  [
-    186,
-    'p2, the tensor on the uplink',
-    `<path d="M0 0H28" class="p2 line"/>${square({ x: 14, y: 0 }, 'p2')}`,
-  ],
+  [186, 'p2, float32 on the uplink', `<path d="M0 0H28" class="p2 line"/>${square({ x: 14, y: 0 }, 'p2')}`],
   [82, 'p1 = p2', '<path d="M0 0H28" class="dashed"/>'],
   [
     186,

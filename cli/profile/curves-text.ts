@@ -22,7 +22,7 @@ export function curvesText(profiling: Pick<Profiling, 'cuts' | 'crossing' | 'upl
   const mark = `${'─'.repeat(width)}── p1 = p2 at about ${crossing.ms.toFixed(crossing.ms < 100 ? 2 : 1)} ms `;
   lines.splice(2 * Math.ceil(placeOf(profiling)), 0, mark.padEnd(width + 5 + BAR_WIDTH, '─'));
   return [
-    `p1: head, p2: tensor on the uplink at ${Number((uplinkBps / 1e6).toPrecision(4))} Mbit/s, in ms; * on the hull`,
+    `p1: head, p2: float32 tensor on the uplink at ${Number((uplinkBps / 1e6).toPrecision(4))} Mbit/s, in ms; * on the hull`,
     ...lines,
     '',
   ].join('\n');

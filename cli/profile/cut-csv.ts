@@ -1,11 +1,33 @@
-/** The cuts of a profile as the table that `splitlane plan` reads. */
+/** The cuts of a profile, in each codec, as the table that `splitlane plan` reads. */
 import type { Profiling } from './profiling.ts';
 
 const DECIMALS = 4;
+const LOSS_DIGITS = 4;
 
-export function cutCsv({ cuts }: Pick<Profiling, 'cuts'>): string {
-  const rows = cuts.map(({ cut, headMs, bytes, tailMs }) => [quoted(cut), ms(headMs), bytes, ms(tailMs)]);
-  return [['cut', 'headMs', 'bytes', 'tailMs'], ...rows].map((row) => `${row.join(',')}\n`).join('');
+/**
+ * A row for each cut in each codec, the network's input as float32 first, local-only last. The head's time has the
+ * encoding in it, on the same vehicle, and the tail's the decoding.
+ */
+export function cutCsv({
+  cuts,
+  codecs,
+  wholeMs,
+  vehicleMs = wholeMs,
+}: Pick<Profiling, 'cuts' | 'codecs' | 'wholeMs' | 'vehicleMs'>): string {
+  const slowdown = vehicleMs / wholeMs;
+  const rows = codecs.points.map(({ cut: index, codec, bytes, encodeMs, decodeMs, loss }) => {
+    const { cut, headMs, tailMs } = cuts[index]!;
+    const times = [ms(headMs + slowdown * encodeMs), Math.ceil(bytes), ms(tailMs + decodeMs)];
+    return [quoted(cut), codec, ...times, Number(loss.toPrecision(LOSS_DIGITS))];
+  });
+  const local = cuts.at(-1)!;
+  return [
+    ['cut', 'codec', 'headMs', 'bytes', 'tailMs', 'loss'],
+    ...rows,
+    [quoted(local.cut), '', ms(local.headMs), local.bytes, ms(local.tailMs), 0],
+  ]
+    .map((row) => `${row.join(',')}\n`)
+    .join('');
 }
 
 const ms = (value: number): number => Number(value.toFixed(DECIMALS));

@@ -1,5 +1,6 @@
 /** A profile for people, and for programs. */
 import { drawTable, shownMs as ms, printable } from '../table.ts';
+import { codecText } from './codec-table.ts';
 import { curvesText } from './curves-text.ts';
 import type { Profiling } from './profiling.ts';
 
@@ -75,9 +76,15 @@ function layerTable({ profile: { layers } }: Profiling): string {
 const clipped = (name: string): string =>
   name.length > NAME_WIDTH ? `…${name.slice(1 - NAME_WIDTH)}` : name;
 
-/** The table of cuts, the two curves as a chart, and the longest operators. */
+/** The table of cuts, that of codecs, the two curves as a chart, and the longest operators. */
 export function profileText(profiling: Profiling): string {
-  return [heading(profiling), cutTable(profiling), curvesText(profiling), layerTable(profiling)].join('');
+  return [
+    heading(profiling),
+    cutTable(profiling),
+    codecText(profiling),
+    curvesText(profiling),
+    layerTable(profiling),
+  ].join('');
 }
 
 const rounded = (value: number): number => Number(value.toFixed(4));
@@ -92,6 +99,7 @@ export function profileJson({
   uplinkBps,
   cuts,
   crossing,
+  codecs,
 }: Profiling): object {
   const { machine, threads, measuredAt, segments, layers } = profile;
   return {
@@ -119,6 +127,21 @@ export function profileJson({
       tailMs: rounded(tailMs),
       p2Ms: rounded(p2Ms),
       onHull,
+    })),
+    frames: { source: codecs.source, count: codecs.frames, unreadable: codecs.unreadable },
+    codecs: codecs.points.map(({ cut, codec, bytes, encodeMs, decodeMs, lossless, ...answer }) => ({
+      ...{
+        cut: cuts[cut]!.cut,
+        codec,
+        bytes,
+        encodeMs: rounded(encodeMs),
+        decodeMs: rounded(decodeMs),
+        lossless,
+      },
+      top1Agreement: codecs.byCosine === undefined ? answer.top1Agreement : null,
+      cosine: answer.cosine,
+      maxDifference: answer.maxDifference,
+      loss: answer.loss,
     })),
     crossing: { ...crossing, fraction: rounded(crossing.fraction), ms: rounded(crossing.ms) },
     layers: layers.map(({ node, operator, segment, medianMs, share }) => ({

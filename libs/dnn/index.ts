@@ -3,6 +3,13 @@ export { type Fidelity, fidelity, sameTopClass } from './codecs/index.ts';
 export { type CutInTwo, cutInTwo } from './cut-in-two.ts';
 export { InferenceThread } from './inference.ts';
 export type { Answer, Assignment, Input, RunReply } from './inference-messages.ts';
+export {
+  keepMeasurement,
+  measurementFile,
+  readMeasurement,
+  thisMachine,
+  wallTime,
+} from './kept-measurement.ts';
 export { type CutList, type ListedCut, listCuts } from './list-cuts.ts';
 export { makeFolder } from './make-folder.ts';
 export { BUILT_IN, type PrepareOptions } from './model-source.ts';

@@ -1,17 +1,21 @@
 /** How long a model takes on this machine, segment by segment and operator by operator; kept in the cache. */
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { systemClock } from '@splitlane/clock';
 import { z } from 'zod';
+import {
+  keepMeasurement,
+  Machine,
+  measurementFile,
+  readMeasurement,
+  thisMachine,
+  wallTime,
+} from './kept-measurement.ts';
 import { ModelError } from './onnx.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import type { LayerRuns, ProfileMessage, ProfileTask } from './profile-worker.ts';
 import { SESSION_OPTIONS } from './session-options.ts';
 import { startRuntimeThread } from './start-thread.ts';
-import { writeWhole } from './weights.ts';
 
 const WARM_UPS = 3;
 const REPETITIONS = 21;
@@ -22,15 +26,6 @@ const PROFILE_VERSION = 1;
 const LAYER_OPTIMISATION = 'basic';
 
 const times = z.array(z.number().min(0)).min(1).readonly();
-/** What times are worth comparing on. */
-const Machine = z.strictObject({
-  cpu: z.string(),
-  cores: z.number().int().min(1),
-  node: z.string(),
-  onnxruntime: z.string(),
-});
-export type Machine = z.infer<typeof Machine>;
-
 const Measurement = z.strictObject({
   machine: Machine,
   /** Intra-op threads of each session. */
@@ -105,70 +100,19 @@ export async function profileModel(
 ): Promise<ModelProfile> {
   const { threads = 1, fresh = false, onProgress = () => {}, signal } = options;
   const machine = thisMachine();
-  // Beside the segments: when they are made anew, their times go with them.
-  const file = path.join(path.dirname(model.segments[0]!), `profile-${keyOf(model, machine, threads)}.json`);
-  const known = fresh ? undefined : readMeasurement(file, model);
-  if (known) return { ...profileOf(known), fromCache: true };
+  const settings = [WARM_UPS, REPETITIONS, LAYER_REPETITIONS, GAP_MS, LAYER_OPTIMISATION, SESSION_OPTIONS];
+  const file = measurementFile(model, machine, 'profile', PROFILE_VERSION, threads, settings);
+  const known = fresh ? undefined : readMeasurement(file, Measurement);
+  if (known && isWhole(known, model)) return { ...profileOf(known), fromCache: true };
   const measured = await measure(model, threads, onProgress, signal);
-  const measurement: Measurement = {
-    machine,
-    threads,
-    measuredAt: new Intl.DateTimeFormat('sv-SE', STAMP)
-      .format(systemClock.wallMs())
-      .replace(' ', 'T')
-      .concat('Z'),
-    ...measured,
-  };
-  const notKept = keep(file, measurement);
+  const measurement: Measurement = { machine, threads, measuredAt: wallTime(), ...measured };
+  const notKept = keepMeasurement(file, measurement);
   return { ...profileOf(measurement), fromCache: false, ...(notKept === undefined ? {} : { notKept }) };
 }
 
-const STAMP: Intl.DateTimeFormatOptions = { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' };
-
-function thisMachine(): Machine {
-  // To import the runtime itself would load it into this thread, which never runs it.
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-  return {
-    cpu: cpus()[0]?.model.trim() ?? process.arch,
-    cores: availableParallelism(),
-    node: process.versions.node,
-    onnxruntime: version,
-  };
-}
-
-function keyOf({ hash, cuts }: PreparedModel, machine: Machine, threads: number): string {
-  const settings = [WARM_UPS, REPETITIONS, LAYER_REPETITIONS, GAP_MS, LAYER_OPTIMISATION, SESSION_OPTIONS];
-  const all = JSON.stringify([PROFILE_VERSION, hash, cuts, machine, threads, settings]);
-  return sha256(all).slice(0, 32);
-}
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** What a file of the cache says; undefined where there is none, or where it is not as it was written. */
-function readMeasurement(file: string, model: PreparedModel): Measurement | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-  const [digest, body = ''] = text.split('\n');
-  if (digest !== sha256(body)) return undefined;
-  const { data } = Measurement.safeParse(JSON.parse(body));
-  const isWhole = data?.segmentRuns.length === model.segments.length;
-  const runs = data?.segmentRuns[0]?.length;
-  return isWhole && data.segmentRuns.every(({ length }) => length === runs) ? data : undefined;
-}
-
-/** Returns the system's error code where the cache cannot be written: the times are good all the same. */
-function keep(file: string, measurement: Measurement): string | undefined {
-  const body = JSON.stringify(measurement);
-  try {
-    writeWhole(file, Buffer.from(`${sha256(body)}\n${body}\n`));
-    return undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unknown';
-  }
+function isWhole({ segmentRuns }: Measurement, { segments }: PreparedModel): boolean {
+  const runs = segmentRuns[0]?.length;
+  return segmentRuns.length === segments.length && segmentRuns.every(({ length }) => length === runs);
 }
 
 async function measure(

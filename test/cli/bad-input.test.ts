@@ -168,7 +168,7 @@ describe('bad input', { timeout: 120_000 }, () => {
       '--vehicle-ms',
       '--power',
     ];
-    for (const option of [...options, '--policy', '--log', '--json', '--keep-running'])
+    for (const option of [...options, '--policy', '--log', '--save-frames', '--json', '--keep-running'])
       assert.ok(stdout.includes(option));
   });
 });

@@ -10,6 +10,7 @@ const TWO = 'cut,headMs,bytes\na,1,3000\nb,3,1000\nall,9,0\n';
 const AT_8 = ['--cameras', '2', '--link', '8'];
 
 interface Result {
+  readonly maxLoss?: number;
   readonly cuts: {
     readonly cut: string;
     readonly codec?: string;
@@ -20,6 +21,7 @@ interface Result {
     readonly local: boolean;
     readonly onHull: boolean;
     readonly kept: boolean;
+    readonly tooLossy: boolean;
   }[];
   readonly policies: {
     readonly name: string;
@@ -39,7 +41,7 @@ interface Result {
   readonly frontComplete?: boolean;
 }
 
-describe('splitlane plan', { timeout: 120_000 }, () => {
+describe('splitlane plan', { timeout: 240_000 }, () => {
   const home = temporaryFolder();
   const at = (name: string): string => path.join(home.path, name);
   const save = (name: string, text: string): string => {
@@ -165,8 +167,9 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     save('late.csv', 'cut,headMs,bytes\nframe,0,9000\nnothing,8,0\nall,9,0\n');
     const keptOf = async (file: string, ...words: string[]): Promise<boolean[]> =>
       (await planJson('--cuts', file, ...AT_8, ...words)).cuts.map(({ kept }) => kept);
-    const [wide, rows, tail, twins, loss, joules, late, returned] = await Promise.all([
-      ...['wide', 'rows', 'tail', 'twins', 'loss', 'joules', 'late'].map((name) => keptOf(`${name}.csv`)),
+    const [wide, rows, tail, twins, joules, late, loss, returned] = await Promise.all([
+      ...['wide', 'rows', 'tail', 'twins', 'joules', 'late'].map((name) => keptOf(`${name}.csv`)),
+      keptOf('loss.csv', '--max-loss', '1'),
       keptOf('late.csv', '--rtt', '5'),
     ]);
     assert.deepEqual(wide, [true, false, true, true]);
@@ -188,9 +191,9 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
   it('a codec is a candidate of its own, and the mean loss that is allowed limits how many frames take it', async () => {
     save('lossy.csv', LOSSY);
     const [any, half, none] = await Promise.all(
-      [[], ['--max-loss', '0.25'], ['--max-loss', '0']].map((words) =>
-        planJson('--cuts', 'lossy.csv', ...AT_8, ...words),
-      ),
+      ['0.5', '0.25', '0']
+        .map((maxLoss) => ['--max-loss', maxLoss])
+        .map((words) => planJson('--cuts', 'lossy.csv', ...AT_8, ...words)),
     );
     assert.deepEqual(
       any!.cuts.map(({ cut, codec, loss }) => [cut, codec, loss]),
@@ -211,10 +214,58 @@ describe('splitlane plan', { timeout: 120_000 }, () => {
     assert.deepEqual(figures(half!, 'exact'), [8, 0.25, [0, 1, 1, 0], true]);
     assert.deepEqual(figures(half!, 'po'), [11, 0, [0, 0, 2, 0], false]);
     assert.deepEqual(figures(none!, 'exact'), [9, 0, [1, 0, 0, 1], true]);
+    assert.deepEqual([any!.maxLoss, half!.maxLoss, none!.maxLoss], [0.5, 0.25, 0]);
     const { stdout } = await plan('--cuts', 'lossy.csv', ...AT_8, '--max-loss', '0.25');
     assert.match(stdout, /│ frame \(jpeg\) +│ +1\.00 │ +2\.00 │ +0\.00 │ +0\.5 │ yes +│ yes +│/);
     assert.match(stdout, /│ exact +│ +8\.00 │ +1\.000 │ +0\.25 │ yes +│ 1 × frame \(jpeg\), 1 × conv +│/);
     assert.match(stdout, /^lower bound 8\.00 ms: proved by search$/m);
+    assert.doesNotMatch(stdout, /left out/);
+  });
+
+  it('without --max-loss nothing is lost, and a line names what was left out for it', async () => {
+    save('lossy.csv', LOSSY);
+    const [unsaid, none] = await Promise.all(
+      [[], ['--max-loss', '0']].map((words) => planJson('--cuts', 'lossy.csv', ...AT_8, ...words)),
+    );
+    assert.deepEqual(unsaid, none);
+    assert.equal(unsaid!.maxLoss, 0);
+    assert.ok(unsaid!.policies.every(({ counts, loss }) => counts[1] === 0 && loss === 0));
+    assert.deepEqual(
+      unsaid!.cuts.map(({ tooLossy, kept, onHull }) => [tooLossy, kept, onHull]),
+      [
+        [false, true, true],
+        [true, false, false],
+        [false, true, true],
+        [false, true, true],
+      ],
+    );
+    const { stdout } = await plan('--cuts', 'lossy.csv', ...AT_8);
+    assert.match(stdout, /^left out with --max-loss 0, the default; they lose 0\.500: jpeg of frame$/m);
+    assert.doesNotMatch(stdout, /frame \(jpeg\)/);
+  });
+
+  it('what is left out is named by codec where cuts have the same ones, in lines that fit a terminal', async () => {
+    const codecs = ['float16', 'uint8', 'uint8-channel', 'float16-zstd', 'uint8-zstd', 'uint8-channel-zstd'];
+    const rows = ['frame', 'conv1', 'conv2'].flatMap((cut, index) => [
+      `${cut},${index},${9000 - index},,0`,
+      ...codecs.map((codec, nth) => `${cut},${index},${4000 - nth},${codec},${1e-6 * (nth + 1)}`),
+    ]);
+    save('many.csv', ['cut,headMs,bytes,codec,loss', ...rows, 'b,5,900,,1e-3', 'all,9,0,,\n'].join('\n'));
+    const { stdout } = await plan('--cuts', 'many.csv', ...AT_8);
+    const from = stdout.indexOf('left out');
+    const text = stdout.slice(from, stdout.indexOf('\n┌', from));
+    assert.ok(text.split('\n').every(({ length }) => length <= 110));
+    assert.equal(
+      text.replaceAll('\n  ', ' '),
+      'left out with --max-loss 0, the default; they lose 1.0e-6 to 0.00100: ' +
+        `${codecs.toSorted().join(', ')} of frame, conv1, conv2; b`,
+    );
+  });
+
+  it('a table without any loss has no limit on it', async () => {
+    const { maxLoss, cuts } = await planJson('--cuts', 'two.csv', ...AT_8);
+    assert.equal(maxLoss, undefined);
+    assert.ok(cuts.every(({ tooLossy }) => !tooLossy));
   });
 
   it("a power model gives each plan's energy and the trade of time for it, and a cap on energy chooses from that", async () => {

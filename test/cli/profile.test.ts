@@ -21,7 +21,15 @@ const ODD_NAMES: LineSpec = {
   name: 'odd',
   layers: TINY.layers.map((layer) => ({ ...layer, name: `<${layer.name}>, "a" & b` })),
 };
+/** Its output is no list of classes. */
+const RAW: LineSpec = { ...TINY, name: 'raw' };
 const MEASURING = /measuring the segments/;
+const CODING = /measuring the codecs/;
+const ANYWHERE = ['float32', 'float16', 'uint8', 'uint8-channel'].flatMap((codec) => [
+  codec,
+  `${codec}-zstd`,
+]);
+const LOSSLESS = ['float32', 'float32-zstd', 'raw-uint8', 'jpeg'];
 const KEYS = [
   'model',
   'hash',
@@ -32,6 +40,8 @@ const KEYS = [
   'uplinkBps',
   'segments',
   'cuts',
+  'frames',
+  'codecs',
 ];
 
 interface Result {
@@ -52,6 +62,19 @@ interface Result {
     readonly p2Ms: number;
     readonly onHull: boolean;
   }[];
+  readonly frames: { readonly source: string; readonly count: number; readonly unreadable: string[] };
+  readonly codecs: {
+    readonly cut: string;
+    readonly codec: string;
+    readonly bytes: number;
+    readonly encodeMs: number;
+    readonly decodeMs: number;
+    readonly lossless: boolean;
+    readonly top1Agreement: number | null;
+    readonly cosine: number;
+    readonly maxDifference: number;
+    readonly loss: number;
+  }[];
   readonly layers: { readonly node: string; readonly operator: string; readonly share: number }[];
   readonly crossing: {
     readonly after: string;
@@ -59,6 +82,20 @@ interface Result {
     readonly fraction: number;
     readonly ms: number;
   };
+}
+
+interface PlanResult {
+  readonly cuts: {
+    readonly cut: string;
+    readonly codec?: string;
+    readonly headMs: number;
+    readonly bytes: number;
+    readonly tailMs: number;
+    readonly loss?: number;
+    readonly local: boolean;
+  }[];
+  readonly policies: { readonly name: string; readonly counts: number[] }[];
+  readonly chosen: string;
 }
 
 describe('splitlane profile', { timeout: 240_000 }, () => {
@@ -71,10 +108,28 @@ describe('splitlane profile', { timeout: 240_000 }, () => {
     return JSON.parse(stdout) as Result;
   };
 
-  before(() => {
+  before(async () => {
     writeTinyModel(home.path);
     writeTinyModel(home.path, ODD_NAMES);
+    writeTinyModel(home.path, RAW);
+    writeFileSync(at('raw.yaml'), 'read: raw\n');
     mkdirSync(at('a-folder'));
+    mkdirSync(at('pictures'));
+    mkdirSync(at('broken'));
+    const picture = (seed: number): Promise<Buffer> =>
+      sharp({
+        create: {
+          ...{ width: 64, height: 48, channels: 3, background: '#456' },
+          noise: { type: 'gaussian', mean: 40 + 15 * seed, sigma: 30 },
+        },
+      })
+        .jpeg()
+        .toBuffer();
+    for (let index = 0; index < 12; index++)
+      writeFileSync(at(`pictures/${String(index).padStart(2, '0')}.jpg`), await picture(index));
+    for (const name of ['a.jpg', 'd.jpg'])
+      writeFileSync(at(`broken/${name}`), readFileSync(at('pictures/01.jpg')));
+    for (const name of ['b.jpg', 'c.png']) writeFileSync(at(`broken/${name}`), 'this is no picture');
   });
   after(() => {
     home[Symbol.dispose]();
@@ -166,28 +221,142 @@ describe('splitlane profile', { timeout: 240_000 }, () => {
     });
   });
 
-  it('writes a table of cuts that splitlane plan reads, whatever the cuts are called', async () => {
-    const { cuts } = await profileJson('odd.onnx', '--vehicle-ms', '40', '--link', '8', '--out', 'cuts.csv');
-    assert.equal(cuts[1]!.cut, '<pool1>, "a" & b');
-    const words = ['plan', '--cuts', 'cuts.csv', '--cameras', '4', '--link', '8', '--json'];
-    const { code, stdout, stderr } = await splitlane(words, home.path);
-    assert.equal(code, 0, stderr);
-    const plan = JSON.parse(stdout) as {
-      readonly cuts: (Result['cuts'][number] & { readonly local: boolean })[];
-    };
+  it('tells for each cut and codec what it takes, what it loses, and on how many frames', async () => {
+    const { cuts, codecs, frames } = await profileJson('tiny.onnx');
+    assert.deepEqual(frames, { source: 'the drawn road scene', count: 4, unreadable: [] });
+    const seen = Map.groupBy(codecs, ({ cut }) => cut);
     assert.deepEqual(
-      plan.cuts.map(({ cut, headMs, bytes, tailMs, onHull, local }) => ({
-        cut,
-        headMs,
-        bytes,
-        tailMs,
-        onHull,
-        local,
-      })),
-      cuts.map(({ cut, headMs, bytes, tailMs, onHull }, index) => ({
-        ...{ cut, headMs, bytes, tailMs, onHull },
-        local: index === cuts.length - 1,
-      })),
+      [...seen.keys()],
+      cuts.slice(0, -1).map(({ cut }) => cut),
+    );
+    for (const [cut, points] of seen)
+      assert.deepEqual(
+        points.map(({ codec }) => codec).sort(),
+        [...ANYWHERE, ...(cut === 'input' ? ['raw-uint8', 'jpeg'] : [])].sort(),
+      );
+    for (const { cut, codec, bytes, encodeMs, decodeMs, lossless, ...answer } of codecs) {
+      const where = `${codec} at ${cut}`;
+      const { top1Agreement, cosine, maxDifference, loss } = answer;
+      const plain = cuts.find((one) => one.cut === cut)!.bytes;
+      assert.equal(lossless, LOSSLESS.includes(codec), where);
+      if (lossless)
+        assert.deepEqual(answer, { top1Agreement: 1, cosine: 1, maxDifference: 0, loss: 0 }, where);
+      else {
+        assert.ok(maxDifference > 0 && cosine <= 1 && cosine > 0.99, where);
+        assert.ok(Math.abs(loss - (1 - top1Agreement!)) < 1e-12, where);
+        assert.ok(Number.isInteger(4 * top1Agreement!), where);
+      }
+      if (codec === 'float32') assert.deepEqual([bytes, encodeMs, decodeMs], [plain, 0, 0], where);
+      else if (codec === 'jpeg') assert.ok(bytes > plain && encodeMs === 0 && decodeMs > 0);
+      else assert.ok(bytes < 1.1 * plain && encodeMs > 0 && decodeMs > 0, where);
+      const packed = codecs.find((one) => one.cut === cut && one.codec === `${codec}-zstd`);
+      // The same bits come out of both.
+      if (packed) assert.deepEqual([packed.cosine, packed.maxDifference], [cosine, maxDifference], where);
+    }
+  });
+
+  it('judges by the cosine where classes mean nothing, and says why', async () => {
+    const { codecs } = await profileJson('raw.onnx', '--codecs', 'uint8');
+    for (const { top1Agreement, cosine, loss } of codecs) {
+      assert.equal(top1Agreement, null);
+      assert.equal(loss, 1 - cosine);
+    }
+    assert.ok(codecs.some(({ loss }) => loss > 0));
+    const raw = await profile('raw.onnx', '--codecs', 'uint8');
+    assert.match(raw.stdout, /^loss: 1 − mean cosine similarity .* names no classes$/m);
+    const { stdout } = await profile('tiny.onnx', '--codecs', 'uint8');
+    assert.match(stdout, /^loss: 1 − top-1 agreement, /m);
+  });
+
+  it('measures the codecs that are named, float32 with them, on some pictures of a folder', async () => {
+    const words = ['--codecs', 'jpeg,uint8', '--calibrate', 'pictures'];
+    const { codecs, frames } = await profileJson('tiny.onnx', ...words);
+    assert.deepEqual(frames, { source: 'pictures', count: 8, unreadable: [] });
+    assert.deepEqual(new Set(codecs.map(({ codec }) => codec)), new Set(['float32', 'jpeg', 'uint8']));
+    const { stdout } = await profile('tiny.onnx', ...words);
+    assert.match(stdout, /^codecs on 8 frames of pictures, /m);
+    assert.match(stdout, /│ bytes at +│ +jpeg │ +uint8 │\n│ the cut/);
+    for (const row of ['input', ' times fewer', ' loss', ' 1 − cosine', ' max difference', ' encode, ms'])
+      assert.match(stdout, new RegExp(`^│ ${row} +│ +[\\d.e-]+ │ +[\\d.e-]+ │$`, 'm'), row);
+    assert.match(stdout, /^│ pool1 +│ +│ +2053 │$/m);
+  });
+
+  it('the table of all codecs fits a terminal of 110 columns', async () => {
+    const { stdout } = await profile('odd.onnx');
+    const from = stdout.indexOf('codecs on');
+    const table = stdout.slice(from, stdout.indexOf('p1: head', from)).split('\n');
+    assert.ok(table.length > 20);
+    for (const line of table) assert.ok(line.length <= 110, line);
+  });
+
+  it('with float32 alone has no table of codecs', async () => {
+    const { stdout, code } = await profile('tiny.onnx', '--codecs', 'float32');
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /^codecs on|^loss:/m);
+  });
+
+  it('goes on without pictures that cannot be read, and names them', async () => {
+    const { frames } = await profileJson('tiny.onnx', '--codecs', 'uint8', '--calibrate', 'broken');
+    assert.equal(frames.count, 2);
+    assert.deepEqual(
+      frames.unreadable.map((file) => path.basename(file)),
+      ['b.jpg', 'c.png'],
+    );
+    const { stdout } = await profile('tiny.onnx', '--codecs', 'uint8', '--calibrate', 'broken');
+    assert.match(stdout, /^codecs on 2 frames of broken, /m);
+    assert.match(stdout, /^without pictures that cannot be read: \S+b\.jpg, \S+c\.png$/m);
+  });
+
+  it('measures codecs once for each set of them and each set of frames, and again with --fresh', async () => {
+    const words = ['tiny.onnx', '--codecs', 'float16-zstd', '--calibrate', 'pictures'];
+    const first = await profile(...words);
+    assert.match(first.stderr, CODING);
+    assert.doesNotMatch((await profile(...words)).stderr, CODING);
+    assert.match((await profile(...words)).stdout, /^codecs on .* measured at \d{4}-\d\d-\d\dT/m);
+    assert.match(
+      (await profile('tiny.onnx', '--codecs', 'float16,float16-zstd', '--calibrate', 'pictures')).stderr,
+      CODING,
+    );
+    assert.match((await profile(...words, '--fresh')).stderr, CODING);
+    writeFileSync(at('pictures/11.jpg'), readFileSync(at('pictures/03.jpg')));
+    writeFileSync(at('pictures/00.jpg'), readFileSync(at('pictures/03.jpg')));
+    assert.match((await profile(...words)).stderr, CODING);
+    for (const file of globSync(path.join(home.path, 'splitlane', 'cut-*', 'codecs-*.json')))
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/"bytes":\d/, '"bytes":9'));
+    assert.match((await profile(...words)).stderr, CODING);
+    assert.doesNotMatch((await profile(...words)).stderr, CODING);
+  });
+
+  it('writes a table of cuts and codecs that splitlane plan reads, whatever the cuts are called', async () => {
+    const words = ['odd.onnx', '--vehicle-ms', '40', '--link', '8', '--out', 'cuts.csv'];
+    const { cuts, codecs, wholeMs } = await profileJson(...words);
+    assert.equal(cuts[1]!.cut, '<pool1>, "a" & b');
+    const planned = async (...more: string[]) => {
+      const words = ['plan', '--cuts', 'cuts.csv', '--cameras', '4', '--link', '8', '--json', ...more];
+      const { code, stdout, stderr } = await splitlane(words, home.path);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as PlanResult;
+    };
+    const plan = await planned();
+    // JSON has four decimals of what is scaled by the vehicle.
+    const near = (a: number, b: number, what: string): void => assert.ok(Math.abs(a - b) < 0.02, what);
+    assert.equal(plan.cuts.length, codecs.length + 1);
+    for (const { cut, codec, bytes, encodeMs, decodeMs, loss } of codecs) {
+      const row = plan.cuts.find((one) => one.cut === cut && one.codec === codec)!;
+      const { headMs, tailMs } = cuts.find((one) => one.cut === cut)!;
+      const where = `${codec} at ${cut}`;
+      near(row.headMs, headMs + (encodeMs * 40) / wholeMs, where);
+      near(row.tailMs, tailMs + decodeMs, where);
+      assert.ok(Math.abs(row.loss! - loss) <= 1e-3 * loss, where);
+      assert.equal(row.bytes, Math.ceil(bytes));
+      assert.equal(row.local, false);
+    }
+    const local = plan.cuts.at(-1)!;
+    assert.deepEqual([local.cut, local.codec, local.local], [cuts.at(-1)!.cut, undefined, true]);
+    // The first row, which ro sends, is the input as it is.
+    assert.match(
+      readFileSync(at('cuts.csv'), 'utf8'),
+      /^cut,codec,headMs,bytes,tailMs,loss\ninput,float32,0,12288,/,
     );
     assert.deepEqual(
       readdirSync(home.path).filter((name) => name.includes('partial')),
@@ -195,11 +364,30 @@ describe('splitlane profile', { timeout: 240_000 }, () => {
     );
   });
 
+  it('what plan takes from the table loses nothing unless --max-loss says so', async () => {
+    const rows = [
+      ['input', 'float32', 0, 3000, 0],
+      ['input', 'uint8', 0.1, 750, 0.01],
+      ['fc', '', 40, 0, 0],
+    ].map(([cut, codec, headMs, bytes, loss]) => [cut, codec, headMs, bytes, 1, loss].join(','));
+    writeFileSync(at('lossy.csv'), `cut,codec,headMs,bytes,tailMs,loss\n${rows.join('\n')}\n`);
+    const counts = async (...more: string[]): Promise<number[]> => {
+      const words = ['plan', '--cuts', 'lossy.csv', '--cameras', '4', '--link', '8', '--json', ...more];
+      const { chosen, policies } = JSON.parse((await splitlane(words, home.path)).stdout) as PlanResult;
+      return policies.find(({ name }) => name === chosen)!.counts;
+    };
+    assert.deepEqual(await counts(), [4, 0, 0]);
+    assert.deepEqual(await counts('--max-loss', '0.01'), [0, 4, 0]);
+  });
+
   it('writes through a link, and not in its place', async () => {
     writeFileSync(at('real.csv'), 'old');
     symlinkSync('real.csv', at('link.csv'));
     assert.equal((await profile('tiny.onnx', '--out', 'link.csv')).code, 0);
-    assert.match(readFileSync(at('real.csv'), 'utf8'), /^cut,headMs,bytes,tailMs\ninput,0,12288,/);
+    assert.match(
+      readFileSync(at('real.csv'), 'utf8'),
+      /^cut,codec,headMs,bytes,tailMs,loss\ninput,float32,0,12288,/,
+    );
   });
 
   it('draws the curves as SVG that is XML, whatever the cuts are called', async () => {
@@ -251,6 +439,27 @@ describe('splitlane profile', { timeout: 240_000 }, () => {
       'a file in no folder',
       ['tiny.onnx', '--out', 'nowhere/cuts.csv'],
       /--out nowhere\/cuts.csv: there is no folder/,
+    ],
+    [
+      'an unknown codec',
+      ['tiny.onnx', '--codecs', 'uint8,gif'],
+      /--codecs gif: there is no such codec; there are/,
+    ],
+    ['no codec', ['tiny.onnx', '--codecs', ''], /--codecs : there is no such codec/],
+    [
+      'a folder that is not there',
+      ['tiny.onnx', '--calibrate', 'none'],
+      /--calibrate none: there is no such folder/,
+    ],
+    [
+      'a file as --calibrate',
+      ['tiny.onnx', '--calibrate', 'tiny.onnx'],
+      /--calibrate tiny.onnx: this is a file/,
+    ],
+    [
+      'a folder without pictures',
+      ['tiny.onnx', '--calibrate', 'a-folder'],
+      /frames a-folder: there is no picture/,
     ],
     ['an unknown option', ['tiny.onnx', '--cuts', 'x'], /unknown option '--cuts'/],
   ];

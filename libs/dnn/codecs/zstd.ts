@@ -1,7 +1,8 @@
 /**
  * Another codec's bytes in one zstd frame [RFC 8878]. It pays where many bytes are alike, as the zeros behind a ReLU
- * are; where it does not, they are stored as they are. LZ4 was tried (lz4-napi 2.10): 13 to 47 % more bytes of the same
- * tensors, which take longer at 54 Mbit/s than LZ4 is faster. So were byte planes of float32 and float16: more bytes.
+ * are; where it does not, they are stored as they are. LZ4 was tried: 12 to 46 % more bytes of the same
+ * tensors, which take longer to send than LZ4 is faster (docs/results/codecs.md). So were byte planes of float32 and
+ * float16: more bytes.
  *
  * Bytes: the first byte says which; then the frame and the first byte again, or the inner codec's bytes. The byte at the
  * end is none that a frame can begin with: the beginning of a second frame is what Node's decoder takes for nothing.
