@@ -9,14 +9,14 @@ import {
   checkOutputs,
   type OpenNetwork,
   openNetwork,
+  runsFor,
   shapesOf,
-  WHOLE,
   wholeOutputs,
 } from './open-network.ts';
 import { RuntimeThread } from './runtime-thread.ts';
 import { type CutTensors, cutName, segment } from './segments.ts';
 import { type Difference, isNumeric } from './tensors.ts';
-import { comparable, type Trial, tryChain } from './try-cuts.ts';
+import { checkUncut, tryChain } from './try-cuts.ts';
 import { writeModel } from './weights.ts';
 
 const HEAD = 'head.onnx';
@@ -117,25 +117,17 @@ async function writeParts(
     inFolder(path.dirname(work), () => writeModel(part, folder, target));
     onProgress(0.35 + 0.15 * index);
   }
-  const trial = { open, thread, scratch: path.join(work, 'scratch.onnx') };
-  const difference = await measured(trial, chain, files, path.join(work, WHOLE), onProgress);
-  const { widened } = open;
-  return { head: HEAD, tail: TAIL, tensors, difference, ...(widened === undefined ? {} : { widened }) };
-}
-
-async function measured(
-  { open, thread, scratch }: Omit<Trial, 'expected'>,
-  chain: readonly [CutTensors, CutTensors, CutTensors],
-  files: readonly string[],
-  whole: string,
-  onProgress: (fraction: number) => void,
-): Promise<Difference> {
-  const expected = await wholeOutputs(open, thread);
+  const expected = await wholeOutputs(open, thread, runsFor(open, shapes));
   onProgress(0.7);
   const difference = await tryChain(open, chain, files, expected, thread);
-  if (difference.identical) return difference;
-  const trial = await comparable({ open, thread, scratch, expected }, chain[0], chain[2], whole);
-  return trial.expected === expected ? difference : tryChain(open, chain, files, trial.expected, thread);
+  if (!difference.identical)
+    await checkUncut(
+      { open, thread, expected, scratch: path.join(work, 'scratch.onnx') },
+      chain[0],
+      chain[2],
+    );
+  const { widened } = open;
+  return { head: HEAD, tail: TAIL, tensors, difference, ...(widened === undefined ? {} : { widened }) };
 }
 
 /** Moves the finished parts to their places; on any error what was there before is there again. */

@@ -7,7 +7,7 @@ import { type FoundCut, findCuts } from './find-cuts.ts';
 import { cacheFolder, findModel, type PrepareOptions } from './model-source.ts';
 import { boundaryOf, type Network, type NetworkKind } from './network.ts';
 import { inputsOf } from './onnx.ts';
-import { type OpenNetwork, openNetwork, shapesOf, WHOLE, wholeOutputs } from './open-network.ts';
+import { type OpenNetwork, openNetwork, runsFor, shapesOf, WHOLE, wholeOutputs } from './open-network.ts';
 import { cutModel, type Manifest } from './prepared-model.ts';
 import { RuntimeThread } from './runtime-thread.ts';
 import { cutName } from './segments.ts';
@@ -133,7 +133,7 @@ async function severalTensors(
     shapes: tensors.map((name) => open.inputShapes.get(name) ?? shapes.get(name)!),
   });
   const [first, last] = [ends(network.inputs), ends(network.outputs)];
-  const trial = { open, thread, scratch, expected: await wholeOutputs(open, thread) };
+  const trial = { open, thread, scratch, expected: await wholeOutputs(open, thread, runsFor(open, shapes)) };
   const cuts: Placed[] = [];
   let tried = 0;
   for (const { tensors, head } of numeric) {

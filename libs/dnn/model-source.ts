@@ -17,7 +17,7 @@ import { writeModel } from './weights.ts';
 export const BUILT_IN: Readonly<Record<string, Architecture>> = ARCHITECTURES;
 
 /** Raised when what is in the cache is made differently. */
-export const CACHE_VERSION = 2;
+export const CACHE_VERSION = 3;
 
 export type OnProgress = (what: string, fraction: number) => void;
 

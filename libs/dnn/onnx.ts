@@ -1,6 +1,7 @@
 /** The door to the ONNX format: a file's bytes to its graph and back. */
 import { readFileSync } from 'node:fs';
 import onnxProto from 'onnx-proto';
+import { decodeModel, type NewerFields } from './newer-fields.ts';
 
 export const { onnx } = onnxProto;
 export type ModelProto = onnxProto.onnx.ModelProto;
@@ -10,9 +11,10 @@ export type NodeProto = Required<Pick<onnxProto.onnx.INodeProto, 'name' | 'opTyp
   readonly output: string[];
   readonly attribute: AttributeProto[];
 };
-export type GraphProto = Omit<onnxProto.onnx.GraphProto, 'node'> & { readonly node: NodeProto[] };
+export type GraphProto = Omit<onnxProto.onnx.GraphProto, 'node'> &
+  NewerFields & { readonly node: NodeProto[] };
 export type ValueInfoProto = onnxProto.onnx.ValueInfoProto;
-export type TensorProto = onnxProto.onnx.TensorProto;
+export type TensorProto = onnxProto.onnx.TensorProto & NewerFields;
 
 export type AttributeProto = onnxProto.onnx.IAttributeProto;
 
@@ -40,7 +42,7 @@ export function decodeOnnx(file: string): { readonly model: ModelWithGraph; read
   }
   let model: ModelProto;
   try {
-    model = onnx.ModelProto.decode(bytes);
+    model = decodeModel(bytes);
   } catch {
     throw new ModelError(`model ${file}: this is not an ONNX file, or it is cut short`);
   }
@@ -51,12 +53,17 @@ export function decodeOnnx(file: string): { readonly model: ModelWithGraph; read
   return { model: model as unknown as ModelWithGraph, bytes };
 }
 
-/** A description of a tensor with fixed dimensions; `elemType` is ONNX's number of its type. */
-export function tensorValue(name: string, elemType: number, dims: readonly number[]): ValueInfoProto {
-  return new onnx.ValueInfoProto({
-    name,
-    type: { tensorType: { elemType, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } },
+/** A description of a tensor; `elemType` is ONNX's number of its type. A name or '' stands for an open dimension. */
+export function tensorValue(
+  name: string,
+  elemType: number,
+  dims: readonly (number | string)[],
+): ValueInfoProto {
+  const dim = dims.map((each) => {
+    if (typeof each === 'number') return { dimValue: each };
+    return each === '' ? {} : { dimParam: each };
   });
+  return new onnx.ValueInfoProto({ name, type: { tensorType: { elemType, shape: { dim } } } });
 }
 
 /** A description of a float32 tensor with fixed dimensions. */

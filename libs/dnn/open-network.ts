@@ -27,8 +27,12 @@ import {
 import { dataFiles, folderOf, readOnnx, writeModel } from './weights.ts';
 import { hasFloat16, widen } from './widen.ts';
 
-/** Inputs that a cut is tried on. */
-const SEEDS = [1, 2];
+/** Runs that a cut is tried in, each with inputs of its own; more where few outputs could differ by chance. */
+const LEAST_RUNS = 2;
+const MOST_RUNS = 16;
+const LEAST_COMPARED = 100;
+/** Greatest inputs of the runs, in turn: small ones leave a softmax unsaturated that larger ones saturate. */
+const REACHES = [2, 2, 0.25, 16];
 
 /** Operators by which a tensor's shape may come to depend on another's values. */
 const SHAPES_BY_VALUE = new Set([
@@ -54,7 +58,7 @@ export interface OpenNetwork {
   /** In float32, with its large weights in files of `folder`. */
   readonly model: ModelWithGraph;
   readonly folder: string;
-  /** The ONNX file whose output is the measure of all cuts: the user's, or one with all dimensions fixed or in float32. */
+  /** The ONNX file whose output is the measure of all cuts: the user's, or a float16 one in float32. */
   readonly whole: string;
   /** Only for a float16 network: its own output against the widened one's; null where it does not run. */
   readonly widened?: Difference | null;
@@ -104,47 +108,68 @@ function namedInput(value: ValueInfoProto, file: string): NamedInput {
   const { elemType, shape } = value.type?.tensorType ?? {};
   const type = typeName(elemType ?? 0);
   if (type === undefined) throw new ModelError(`model ${file}: its input ${value.name} is not numeric`);
-  const dims = (shape?.dim ?? []).map((dim) => Number(dim.dimValue) || undefined);
-  const labels = (shape?.dim ?? []).map((dim) => dim.dimParam ?? '');
+  if (!shape) throw new ModelError(`model ${file}: its input ${value.name} has no shape: export it with one`);
+  // Some exporters write -1 for an open dimension.
+  const dims = (shape.dim ?? []).map(({ dimValue }) => (Number(dimValue) > 0 ? Number(dimValue) : undefined));
+  const labels = (shape.dim ?? []).map((dim) => dim.dimParam ?? '');
   return { name: value.name, type, dims, labels };
 }
 
-/** Whether the file leaves a dimension of an input open. */
-export function hasOpenDims({ inputs }: OpenNetwork): boolean {
+function hasOpenDims({ inputs }: OpenNetwork): boolean {
   return inputs.some(({ dims }) => dims.includes(undefined));
 }
 
 /** An open first dimension is the batch, and 1; others are the card's to say. */
-function inputShape({ name, type, dims, labels }: NamedInput, { card, file }: ModelSource): TensorShape {
+function inputShape(input: NamedInput, source: ModelSource): TensorShape {
+  const { type, dims, labels } = input;
+  if (!dims.includes(undefined)) return { type, dims: dims as number[] };
+  const known = dims.map((dim, index) => dim ?? labels[index]!);
+  return { type, dims: fixedDims(input, source), known };
+}
+
+function fixedDims({ name, dims, labels }: NamedInput, { card, file }: ModelSource): readonly number[] {
   const [batch = 1, ...rest] = dims;
   const open = rest.flatMap((dim, index) => (dim === undefined ? [index + 1] : []));
-  if (dims.length === 0 || open.length === 0)
-    return { type, dims: dims.length === 0 ? [] : [batch, ...(rest as number[])] };
+  if (open.length === 0) return [batch, ...(rest as number[])];
   if (dims.length !== 4) {
     const which = open.map((index) => `${index}${labels[index] ? ` (${labels[index]})` : ''}`).join(', ');
     throw new ModelError(
-      `model ${file}: its input ${name} leaves dimension${open.length > 1 ? 's' : ''} ${which} of ${dims.length} open: export it with ${open.length > 1 ? 'fixed ones' : 'a fixed one'}`,
+      `model ${file}: its input ${name} leaves dimension${open.length > 1 ? 's' : ''} ${which} of ${dims.length} open: export it with ${open.length > 1 ? 'fixed ones' : 'a fixed one'}, or fix it with python -m onnxruntime.tools.make_dynamic_shape_fixed`,
     );
   }
   const { channels, height, width, layout } = resolveCard(card, [undefined, ...rest], file);
   const depth = channels === 'grey' ? 1 : 3;
-  return { type, dims: layout === 'nchw' ? [batch, depth, height, width] : [batch, height, width, depth] };
+  return layout === 'nchw' ? [batch, depth, height, width] : [batch, height, width, depth];
 }
 
 /** The inputs of each run in which the network is tried. */
-export function seededFeeds({ inputShapes }: OpenNetwork): Record<string, Values>[] {
-  return SEEDS.map((seed) =>
+export function seededFeeds({ inputShapes }: OpenNetwork, runs: number): Record<string, Values>[] {
+  return Array.from({ length: runs }, (_, run) =>
     Object.fromEntries(
-      [...inputShapes].map(([name, shape], index) => [name, seededValues(shape, 1000 * index + seed)]),
+      [...inputShapes].map(([name, shape], index) => [
+        name,
+        seededValues(shape, 1000 * index + run + 1, REACHES[run % REACHES.length]!),
+      ]),
     ),
   );
 }
 
+/** How many runs a network is tried in. @param shapes of its outputs, among others. */
+export function runsFor({ network }: OpenNetwork, shapes: ReadonlyMap<string, TensorShape>): number {
+  const elements = network.outputs.map((name) => shapes.get(name)!.dims.reduce((a, b) => a * b, 1));
+  const each = elements.reduce((a, b) => a + b, 0);
+  return Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(LEAST_COMPARED / Math.max(1, each))));
+}
+
 /** Outputs of the whole network for each of the seeded inputs, as the nodes would load it. */
-export async function wholeOutputs(open: OpenNetwork, thread: RuntimeThread): Promise<Values[][]> {
+export async function wholeOutputs(
+  open: OpenNetwork,
+  thread: RuntimeThread,
+  runs: number,
+): Promise<Values[][]> {
   const request = {
     folder: open.folder,
-    feeds: seededFeeds(open),
+    feeds: seededFeeds(open, runs),
     outputs: 'values',
     optimise: true,
   } as const;
@@ -161,7 +186,7 @@ export async function shapesOf(
   names: Iterable<string>,
   thread: RuntimeThread,
 ): Promise<Map<string, TensorShape>> {
-  const { network, model, inputShapes, file, folder } = open;
+  const { inputShapes } = open;
   const sequences = sequencesOf(open);
   const shapes = new Map<string, TensorShape>();
   const asked: string[] = [];
@@ -170,21 +195,54 @@ export async function shapesOf(
     else if (sequences.has(name)) shapes.set(name, { type: 'sequence', dims: [] });
     else asked.push(name);
   }
-  if (asked.length === 0) return shapes;
-  const known = new Map(model.graph.output.map((value) => [value.name!, value]));
-  const output = asked.map((name) => known.get(name) ?? new onnx.ValueInfoProto({ name }));
+  await askShapes(open, asked, thread, shapes);
+  return shapes;
+}
+
+/** Adds the shapes of tensors that the network makes to `shapes`. */
+async function askShapes(
+  open: OpenNetwork,
+  asked: readonly string[],
+  thread: RuntimeThread,
+  shapes: Map<string, TensorShape>,
+): Promise<void> {
+  if (asked.length === 0) return;
+  const { network, model, file, folder } = open;
+  const described = new Map(model.graph.output.map((value) => [value.name!, value]));
+  const output = asked.map((name) => described.get(name) ?? new onnx.ValueInfoProto({ name }));
   const graph = { ...model.graph, output } as unknown as GraphProto;
   const bare = new onnx.ModelProto({ ...model, graph: graph as object });
   const mayVary = network.nodes.some((node) => SHAPES_BY_VALUE.has(node.opType!));
-  const feeds = seededFeeds(open).slice(0, mayVary ? SEEDS.length : 1);
+  const feeds = seededFeeds(open, mayVary ? LEAST_RUNS : 1);
   const request = { folder, feeds, outputs: 'shapes', optimise: false } as const;
-  const [first, ...others] = await thread.run(file, bare, request);
-  for (const name of asked) {
-    const { type, dims } = first![name]!;
-    const varies = others.some((other) => `${other[name]!.dims}` !== `${dims}`);
-    shapes.set(name, { type, dims, ...(varies ? { varies } : {}) });
+  let runs: readonly Readonly<Record<string, Values>>[];
+  try {
+    runs = await thread.run(file, bare, request);
+  } catch (error) {
+    const type = error instanceof ModelError ? untoldType(error.message) : undefined;
+    if (type === undefined) throw error;
+    if (asked.length === 1) {
+      shapes.set(asked[0]!, { type, dims: [] });
+      return;
+    }
+    const half = asked.length >> 1;
+    await askShapes(open, asked.slice(0, half), thread, shapes);
+    return askShapes(open, asked.slice(half), thread, shapes);
   }
-  return shapes;
+  const [first, ...others] = runs;
+  for (const name of asked) {
+    const { type, dims, known } = first![name]!;
+    const varies = others.some((other) => `${other[name]!.dims}` !== `${dims}`);
+    const isOpen = (varies || hasOpenDims(open)) && `${known}` !== `${dims}`;
+    shapes.set(name, { type, dims, ...(varies ? { varies } : {}), ...(isOpen ? { known: known! } : {}) });
+  }
+}
+
+/** A type that the runtime computes with, but does not hand out, as its words tell it. */
+function untoldType(message: string): string | undefined {
+  const [, number] = /Unsupported data type: (\d+)/.exec(message) ?? [];
+  if (number === undefined) return undefined;
+  return onnx.TensorProto.DataType[Number(number)]?.toLowerCase() ?? `type ${number}`;
 }
 
 function sequencesOf({ network, model }: OpenNetwork): Set<string> {
@@ -240,25 +298,42 @@ async function narrowDifference(
       output: graph.output.map((value) => (given.has(value.name!) ? wideValue(value) : value)),
     } as object,
   });
-  const feeds = seededFeeds(open).map((feed) =>
+  // The runtime drops a pair of casts to float16 and back: what they round is rounded here.
+  const feeds = seededFeeds(open, LEAST_RUNS).map((feed) =>
+    Object.fromEntries(
+      Object.entries(feed).map(([name, values]) => [name, taken.has(name) ? rounded(values) : values]),
+    ),
+  );
+  const renamed = feeds.map((feed) =>
     Object.fromEntries(
       Object.entries(feed).map(([name, values]) => [taken.has(name) ? outside(name) : name, values]),
     ),
   );
-  const request = { folder, feeds, outputs: 'values', optimise: true } as const;
+  const request = { folder, outputs: 'values', optimise: true } as const;
   let own: readonly Readonly<Record<string, Values>>[];
   try {
-    own = await thread.run(open.file, model, request);
+    own = await thread.run(open.file, model, { ...request, feeds: renamed });
   } catch (error) {
     if (error instanceof ModelError) return null;
     throw error;
   }
-  return (await wholeOutputs(open, thread))
+  const wide = await thread.run(open.file, open.whole, { ...request, feeds, folder: open.folder });
+  return wide
     .map((outputs, run) => {
-      const found = open.network.outputs.map((name) => own[run]![given.has(name) ? outside(name) : name]!);
-      return differenceOf(outputs, found);
+      const found = open.network.outputs.map((name) =>
+        given.has(name) ? rounded(own[run]![outside(name)]!) : own[run]![name]!,
+      );
+      return differenceOf(
+        open.network.outputs.map((name) => outputs[name]!),
+        found,
+      );
     })
     .reduce(worse, IDENTICAL);
+}
+
+/** float32 values as float16 holds them. */
+function rounded(values: Values): Values {
+  return { ...values, data: Float32Array.from(Float16Array.from(values.data as Float32Array)) };
 }
 
 /** @throws ModelError unless every output is a tensor of numbers. */

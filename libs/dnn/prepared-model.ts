@@ -24,6 +24,7 @@ import {
   type NamedInput,
   type OpenNetwork,
   openNetwork,
+  runsFor,
   shapesOf,
   WHOLE,
   wholeOutputs,
@@ -31,13 +32,13 @@ import {
 import { RuntimeThread } from './runtime-thread.ts';
 import { type CutTensors, segment } from './segments.ts';
 import type { Difference } from './tensors.ts';
-import { changingCuts, comparable, type Trial, tryChain, unsteady } from './try-cuts.ts';
+import { changingCuts, checkUncut, type Trial, tryChain, tryCut, unsteady } from './try-cuts.ts';
 import { folderOf, writeModel, writeWhole } from './weights.ts';
 
 /** A model that is cut and ready to be loaded. */
 export interface PreparedModel extends Assignment {
   readonly name: string;
-  /** The whole network as an ONNX file: the user's own, or one with its open dimensions fixed, or in float32. */
+  /** The whole network as an ONNX file: the user's own, or a float16 one in float32. */
   readonly file: string;
   /** SHA-256 over the bytes of the ONNX file, of data beside it, and of the card: equal hashes give equal results. */
   readonly hash: string;
@@ -208,10 +209,10 @@ async function makeSegments(
   onProgress(what, 0.2);
   const placeShapes = places.map(({ tensors }) => tensors.map((name) => shapes.get(name)!));
   const cuts = places.map(({ tensors }, index): CutTensors => ({ tensors, shapes: placeShapes[index]! }));
-  const expected = await wholeOutputs(open, thread);
+  const expected = await wholeOutputs(open, thread, runsFor(open, shapes));
   onProgress(what, 0.4);
   const trial = { open, thread, scratch: path.join(work, 'scratch.onnx'), expected };
-  const { whole, kept, changing } = await keepCuts(trial, places, cuts, work, (fraction) =>
+  const { kept, changing } = await keepCuts(trial, places, cuts, work, (fraction) =>
     onProgress(what, 0.4 + 0.6 * fraction),
   );
 
@@ -226,7 +227,7 @@ async function makeSegments(
       ...(changing.has(index) ? { changesBits: true } : {}),
     })),
     ...(open.dataFiles.length > 0 ? { data: await dataOf(open) } : {}),
-    ...(whole === file ? {} : { ownWhole: true }),
+    ...(open.whole === file ? {} : { ownWhole: true }),
     ...(open.widened === undefined ? {} : { widened: open.widened }),
   };
   const manifestFile = path.join(work, 'manifest.json');
@@ -248,20 +249,16 @@ async function dataOf({ file, dataFiles }: OpenNetwork): Promise<NonNullable<Man
  * are left out, and others may be kept in their place, until the chain gives the whole's bits.
  */
 async function keepCuts(
-  first: Trial,
+  trial: Trial,
   places: readonly Place[],
   cuts: readonly CutTensors[],
   work: string,
   onProgress: (fraction: number) => void,
-): Promise<{
-  readonly whole: string;
-  readonly kept: readonly number[];
-  readonly changing: ReadonlySet<number>;
-}> {
+): Promise<{ readonly kept: readonly number[]; readonly changing: ReadonlySet<number> }> {
+  const { open, thread, expected, scratch } = trial;
   const shapes = cuts.map((cut) => cut.shapes);
   const changing = new Set<number>();
-  for (let trial = first; ; ) {
-    const { open, thread, expected, scratch } = trial;
+  for (let round = 0; ; round++) {
     const kept = keptCuts(places, shapes, changing);
     const chain = kept.map((index) => cuts[index]!);
     const files = chain.slice(1).map((to, index) => {
@@ -271,20 +268,39 @@ async function keepCuts(
       onProgress((0.6 * (index + 1)) / (chain.length - 1));
       return target;
     });
-    if ((await tryChain(open, chain, files, expected, thread)).identical)
-      return { whole: open.whole, kept, changing };
+    if ((await tryChain(open, chain, files, expected, thread)).identical) return { kept, changing };
     for (const file of files) removeModel(file);
     try {
-      const next = await comparable(trial, chain[0]!, chain.at(-1)!, path.join(work, WHOLE));
-      if (next === trial) {
+      if (round === 0) {
+        await checkUncut(trial, chain[0]!, chain.at(-1)!);
+        await leaveOutChanging(trial, places, cuts, changing);
+      } else {
         const culprits = await changingCuts(trial, chain);
         if (culprits.length === 0) throw unsteady(open.file);
         for (const index of culprits) changing.add(kept[index]!);
       }
-      trial = next;
     } finally {
       removeModel(scratch);
     }
+  }
+}
+
+/** Adds cuts to `changing` until each of those that are kept gives the whole's bits when it is the only one. */
+async function leaveOutChanging(
+  trial: Trial,
+  places: readonly Place[],
+  cuts: readonly CutTensors[],
+  changing: Set<number>,
+): Promise<void> {
+  const shapes = cuts.map((cut) => cut.shapes);
+  const [first, last] = [0, cuts.length - 1];
+  const proved = new Set([first, last]);
+  for (;;) {
+    const next = keptCuts(places, shapes, changing).find((index) => !proved.has(index));
+    if (next === undefined) return;
+    const { identical } = await tryCut(trial, cuts[first]!, cuts[next]!, cuts[last]!);
+    if (identical) proved.add(next);
+    else changing.add(next);
   }
 }
 

@@ -67,9 +67,11 @@ const UNSUPPORTED = [
   /(?<operator>\S+?)\(-?\d+\) is not a registered function\/op/,
 ];
 
+const PLACE_IN_ITS_SOURCE = /\S+\.(?:cc|h):\d+ (?:(?:\w+ )?[\w:~]+\([^()]*\) |\w+ )/;
+
 /** The runtime's words in one line, led by the operator where that is what it lacks. */
 function reasonOf(error: string): string {
-  const line = error.replace(/\s+/g, ' ').trim();
+  const line = error.replace(/\s+/g, ' ').replace(PLACE_IN_ITS_SOURCE, '').trim();
   const operator = UNSUPPORTED.map((pattern) => pattern.exec(line)?.groups?.operator).find(Boolean);
   return operator === undefined ? line : `operator ${operator} is not supported: ${line}`;
 }

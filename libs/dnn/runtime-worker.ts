@@ -19,6 +19,9 @@ async function run({ model, folder, feeds, outputs, optimise }: RuntimeRequest):
     ? InferenceSession.create(model, SESSION_OPTIONS)
     : InferenceSession.create(model, options));
   try {
+    const known = new Map(
+      session.outputMetadata.map((output) => [output.name, output.isTensor ? output.shape : []]),
+    );
     const results: Record<string, Values>[] = [];
     for (const feed of feeds) {
       const tensors = Object.entries(feed).map(([name, { type, data, dims }]): [string, Tensor] => [
@@ -28,7 +31,9 @@ async function run({ model, folder, feeds, outputs, optimise }: RuntimeRequest):
       const found = await session.run(Object.fromEntries(tensors));
       const values = Object.entries(found).map(([name, { type, dims, data }]): [string, Values] => [
         name,
-        { type, dims: [...dims], data: outputs === 'values' ? data : [] },
+        outputs === 'values'
+          ? { type, dims: [...dims], data }
+          : { type, dims: [...dims], data: [], known: [...known.get(name)!] },
       ]);
       results.push(Object.fromEntries(values));
     }

@@ -12,9 +12,6 @@ import {
 } from './onnx.ts';
 import { elementType, type TensorShape } from './tensors.ts';
 
-/** ONNX of this IR version and older lists every initializer among the inputs of its graph. */
-const IR_WITH_INITIALIZERS_AS_INPUTS = 3;
-
 /** Tensors that part a network in two, with their shapes in the same order. */
 export interface CutTensors {
   readonly tensors: readonly string[];
@@ -26,10 +23,12 @@ export function cutName({ tensors }: { readonly tensors: readonly string[] }): s
   return tensors.join(',');
 }
 
-/** A tensor's description; without dimensions where they depend on the input. */
+/** A tensor's description, with what the runtime knows in the whole network: it may round otherwise where it knows more. */
 function described(name: string, shape: TensorShape): ValueInfoProto {
-  if (!shape.varies) return tensorValue(name, elementType(shape), shape.dims);
-  return new onnx.ValueInfoProto({ name, type: { tensorType: { elemType: elementType(shape) } } });
+  const { dims, known = dims } = shape;
+  // ONNX wants the number of dimensions of inputs and outputs.
+  const said = known.length === dims.length ? known : dims.map(() => '');
+  return tensorValue(name, elementType(shape), said);
 }
 
 /**
@@ -56,10 +55,8 @@ export function segment(
   const { graph } = model;
   const initializer = graph.initializer.filter((tensor) => needed.has(tensor.name!));
   const names = new Set(initializer.map((tensor) => tensor.name));
-  const listed =
-    Number(model.irVersion) <= IR_WITH_INITIALIZERS_AS_INPUTS
-      ? graph.input.filter((value) => names.has(value.name!))
-      : [];
+  // ONNX up to IR version 3 wants them among the inputs; later the runtime takes those there for no constants.
+  const listed = graph.input.filter((value) => names.has(value.name!));
   const made = new Set(nodes.flatMap((node: NodeProto) => node.output));
   // A head takes only those of the network's inputs that it uses or hands on.
   const taken = from.tensors.map((name, index): [string, TensorShape] => [name, from.shapes[index]!]);
@@ -72,6 +69,7 @@ export function segment(
       docString: graph.docString,
       node: [...constants.toReversed(), ...nodes],
       initializer,
+      ...(graph.$newer ? { $newer: graph.$newer } : {}),
       sparseInitializer: graph.sparseInitializer.filter((tensor) => needed.has(tensor.values?.name ?? '')),
       quantizationAnnotation: graph.quantizationAnnotation.filter(
         ({ tensorName }) => made.has(tensorName!) || needed.has(tensorName!),

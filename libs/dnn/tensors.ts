@@ -33,6 +33,11 @@ export interface TensorShape {
   readonly dims: readonly number[];
   /** The dimensions are others for other inputs. */
   readonly varies?: boolean;
+  /**
+   * What the runtime knows of the dimensions before a run where the file leaves some open: a name, or '' for
+   * one without. Empty where it does not know how many there are.
+   */
+  readonly known?: readonly (number | string)[];
 }
 
 /** A tensor's values, as they go from thread to thread. */
@@ -59,15 +64,15 @@ export function typeName(number: number): string | undefined {
   return Object.keys(NUMERIC).find((name) => NUMERIC[name]!.onnx === number);
 }
 
-/** Values like those of a normalised picture where the type has fractions, 0 and 1 elsewhere. */
-export function seededValues({ type, dims }: TensorShape, seed: number): Values {
+/** Values like those of a normalised picture, up to `reach`, where the type has fractions; 0 and 1 elsewhere. */
+export function seededValues({ type, dims }: TensorShape, seed: number, reach = 2): Values {
   const random = seededRandom(seed);
   const data = new NUMERIC[type]!.array(dims.reduce((product, dim) => product * dim, 1));
   const isFloat = type.startsWith('float');
   const isBig = type.endsWith('int64');
   for (let index = 0; index < data.length; index++) {
     const drawn = random();
-    const value = isFloat ? 4 * drawn - 2 : Math.round(drawn);
+    const value = isFloat ? reach * (2 * drawn - 1) : Math.round(drawn);
     data[index] = isBig ? BigInt(value) : value;
   }
   return { type, dims, data };

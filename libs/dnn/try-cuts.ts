@@ -3,7 +3,7 @@
  * operators foretells for unknown models: so the parts are run one behind the other, against the whole.
  */
 import { ModelError } from './onnx.ts';
-import { hasOpenDims, type OpenNetwork, seededFeeds, wholeOutputs } from './open-network.ts';
+import { type OpenNetwork, seededFeeds, wholeOutputs } from './open-network.ts';
 import type { RuntimeThread } from './runtime-thread.ts';
 import { type CutTensors, segment } from './segments.ts';
 import { type Difference, differenceOf, IDENTICAL, type Values, worse } from './tensors.ts';
@@ -43,14 +43,14 @@ export async function tryChain(
   expected: Runs,
   thread: RuntimeThread,
 ): Promise<Difference> {
-  let values = inputsOf(open, cuts[0]!);
+  let values = inputsOf(open, cuts[0]!, expected.length);
   for (const [index, file] of files.entries())
     values = await runPart(open, { file, from: cuts[index]!, to: cuts[index + 1]! }, values, thread);
   return differences(expected, values);
 }
 
-function inputsOf(open: OpenNetwork, first: CutTensors): Runs {
-  return seededFeeds(open).map((feed) => first.tensors.map((name) => feed[name]!));
+function inputsOf(open: OpenNetwork, first: CutTensors, runs: number): Runs {
+  return seededFeeds(open, runs).map((feed) => first.tensors.map((name) => feed[name]!));
 }
 
 function differences(expected: Runs, found: Runs): Difference {
@@ -84,7 +84,7 @@ export async function tryCut(
   cut: CutTensors,
   last: CutTensors,
 ): Promise<Difference> {
-  const middle = await runScratch(trial, first, cut, inputsOf(trial.open, first));
+  const middle = await runScratch(trial, first, cut, inputsOf(trial.open, first, trial.expected.length));
   return differences(trial.expected, await runScratch(trial, cut, last, middle));
 }
 
@@ -96,7 +96,7 @@ export async function changingCuts(trial: Trial, cuts: readonly CutTensors[]): P
   const last = cuts.at(-1)!;
   const changing: number[] = [];
   let from = cuts[0]!;
-  let values = inputsOf(trial.open, from);
+  let values = inputsOf(trial.open, from, trial.expected.length);
   for (const [index, cut] of cuts.entries()) {
     if (index === 0 || index === cuts.length - 1) continue;
     const middle = await runScratch(trial, from, cut, values);
@@ -110,25 +110,15 @@ export async function changingCuts(trial: Trial, cuts: readonly CutTensors[]): P
 }
 
 /**
- * The whole network that parts can be measured by. Where the file leaves dimensions open, the runtime
- * optimises it otherwise than parts with fixed ones, and rounds otherwise: then it is the same network with
- * its dimensions fixed, written to `target`.
+ * Makes sure that parts can be measured by the whole network.
  * @throws ModelError where not even the uncut network gives the same bits when it is written again.
  */
-export async function comparable(
-  trial: Trial,
-  first: CutTensors,
-  last: CutTensors,
-  target: string,
-): Promise<Trial> {
+export async function checkUncut(trial: Trial, first: CutTensors, last: CutTensors): Promise<void> {
   const { open, thread, expected } = trial;
-  const uncut = await runScratch(trial, first, last, inputsOf(open, first));
-  if (differences(expected, uncut).identical) return trial;
-  if (!differences(expected, await wholeOutputs(open, thread)).identical) throw unsteady(open.file);
-  if (open.whole !== target && hasOpenDims(open)) {
-    writeModel(segment(open.model, open.network, first, last), open.folder, target);
-    return { ...trial, open: { ...open, whole: target }, expected: uncut };
-  }
+  const uncut = await runScratch(trial, first, last, inputsOf(open, first, expected.length));
+  if (differences(expected, uncut).identical) return;
+  if (!differences(expected, await wholeOutputs(open, thread, expected.length)).identical)
+    throw unsteady(open.file);
   throw new ModelError(
     `model ${open.file}: written again as ONNX it computes something else; export it without functions`,
   );

@@ -80,14 +80,26 @@ function isExternal(tensor: TensorProto): boolean {
 }
 
 function externalTensor(tensor: TensorProto, { file, offset, length }: Part): TensorProto {
-  const { name, dims, dataType, docString } = tensor;
   const entries = { location: file, offset: String(offset), length: String(length) };
   const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
-  return new onnx.TensorProto({ name, dims, dataType, docString, dataLocation: EXTERNAL, externalData });
+  return new onnx.TensorProto({ ...described(tensor), dataLocation: EXTERNAL, externalData });
+}
+
+/** All of a tensor but its data. */
+export function described(tensor: TensorProto): TensorProto {
+  const { name, dims, dataType, docString, $newer } = tensor;
+  return { name, dims, dataType, docString, ...($newer ? { $newer } : {}) } as TensorProto;
 }
 
 const entryOf = (tensor: TensorProto, key: string): string | undefined =>
   tensor.externalData.find((entry) => entry.key === key)?.value ?? undefined;
+
+/** Bytes of a tensor by its dimensions and its type; undefined for a type whose elements have no fixed size. */
+export function weightBytesOf({ dims, dataType }: TensorProto): number | undefined {
+  const bits = ELEMENT_BITS[dataType];
+  const elements = dims.reduce<number>((product, dim) => product * Number(dim), 1);
+  return bits === undefined ? undefined : Math.ceil((elements * bits) / 8);
+}
 
 /** The same tensor with its offset and length written out, when its data is there. */
 function checkedPart(tensor: TensorProto, folder: string, modelFile: string): TensorProto {
@@ -100,9 +112,7 @@ function checkedPart(tensor: TensorProto, folder: string, modelFile: string): Te
   if (path.isAbsolute(relative) || relative === '..' || relative.startsWith(`..${path.sep}`))
     return no(`lies in ${location}, outside the model's folder`);
   const offset = Number(entryOf(tensor, 'offset') ?? 0);
-  const bits = ELEMENT_BITS[tensor.dataType];
-  const elements = tensor.dims.reduce<number>((product, dim) => product * Number(dim), 1);
-  const expected = bits === undefined ? undefined : Math.ceil((elements * bits) / 8);
+  const expected = weightBytesOf(tensor);
   const length = Number(entryOf(tensor, 'length') ?? expected);
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length) || length < 0)
     return no(`lies in ${location}, at a place that is no number`);
@@ -164,8 +174,7 @@ export function inMemory(tensor: TensorProto, folder: string): TensorProto {
     rawData.set(piece, done);
     done += piece.length;
   }
-  const { name, dims, dataType, docString } = tensor;
-  return new onnx.TensorProto({ name, dims, dataType, docString, rawData });
+  return new onnx.TensorProto({ ...described(tensor), rawData });
 }
 
 /**

@@ -2,6 +2,7 @@
  * A float16 network as a float32 one. In float16 the runtime rounds where it pleases (a fused operator keeps
  * float32 inside), so that pieces differ from the whole; in float32 they need not.
  */
+import type { NewerFields } from './newer-fields.ts';
 import {
   type AttributeProto,
   FLOAT,
@@ -13,7 +14,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from './onnx.ts';
-import { inMemory } from './weights.ts';
+import { described, inMemory } from './weights.ts';
 
 const { FLOAT16 } = onnx.TensorProto.DataType;
 
@@ -21,6 +22,9 @@ const { FLOAT16 } = onnx.TensorProto.DataType;
 const TYPE_ATTRIBUTES = new Set([
   ...['to', 'dtype', 'output_datatype', 'output_dtype', 'stash_type', 'softmax_precision'],
 ]);
+
+/** The first byte of a `value_info`, field 12 of a function. */
+const VALUE_INFO_OF_FUNCTION = (12 << 3) | 2;
 
 type TypeProto = NonNullable<ValueInfoProto['type']>;
 
@@ -53,10 +57,20 @@ function isFloat16(type: TypeProto | null | undefined): boolean {
  */
 export function widen(model: ModelWithGraph, folder: string): ModelWithGraph {
   const functions = (model.functions ?? []).map(
-    (each) => new onnx.FunctionProto({ ...each, node: ((each.node ?? []) as NodeProto[]).map(widenNode) }),
+    (each) =>
+      new onnx.FunctionProto({
+        ...each,
+        node: ((each.node ?? []) as NodeProto[]).map(widenNode),
+        ...withoutTypes(each as NewerFields),
+      }),
   );
   const graph = widenGraph(model.graph, folder);
   return new onnx.ModelProto({ ...model, functions, graph }) as unknown as ModelWithGraph;
+}
+
+/** The types that a function says of its tensors are float16 still; the runtime finds them itself. */
+function withoutTypes({ $newer }: NewerFields): NewerFields {
+  return $newer ? { $newer: $newer.filter(([tag]) => tag !== VALUE_INFO_OF_FUNCTION) } : {};
 }
 
 function widenGraph(graph: GraphProto, folder?: string): GraphProto {
@@ -113,15 +127,14 @@ function widenAttribute(attribute: AttributeProto): AttributeProto {
 /** float16 lies in raw bytes, or as its 16 bits in an int32 each. */
 function widenTensor(tensor: TensorProto, folder?: string): TensorProto {
   if (tensor.dataType !== FLOAT16) return tensor;
-  const { name, dims, docString, rawData, int32Data } =
-    folder === undefined ? tensor : inMemory(tensor, folder);
+  const { rawData, int32Data } = folder === undefined ? tensor : inMemory(tensor, folder);
   // A copy: 16-bit views must start at an even byte.
   const bits = int32Data?.length
     ? Uint16Array.from(int32Data)
     : new Uint16Array(Uint8Array.from(rawData).buffer);
   const wide = Float32Array.from(new Float16Array(bits.buffer));
   return new onnx.TensorProto({
-    ...{ name, dims, docString, dataType: FLOAT },
+    ...{ ...described(tensor), dataType: FLOAT },
     rawData: new Uint8Array(wide.buffer),
   });
 }
