@@ -15,6 +15,17 @@ export { makeFolder } from './make-folder.ts';
 export { BUILT_IN, type PrepareOptions } from './model-source.ts';
 export { ModelError } from './onnx.ts';
 export { type FrameSize, frameSizeOf, pictureToTensor, withOverlay } from './picture.ts';
+export {
+  layersWithWork,
+  type Prediction,
+  parseReference,
+  predictProfile,
+  type ReferenceProfile,
+  referenceOf,
+  type Substitute,
+  type WorkedLayer,
+} from './predict.ts';
 export { type PreparedModel, prepareModel } from './prepared-model.ts';
 export { type ModelProfile, type ProfileOptions, profileModel, type Spread } from './profile.ts';
 export { writeWhole } from './weights.ts';
+export { type OperatorWork, type WorkKind, workOf } from './work.ts';
