@@ -8,7 +8,11 @@ export function profileCommand(): Command {
       'measure a model on this machine: what each cut costs, in which codec, and which operators take the time',
     )
     .argument('<model>', 'a built-in network, or an ONNX file')
-    .option('--threads <n>', 'threads of each operator', '1')
+    .option('--threads <n>', 'threads of each operator (default: 1)')
+    .option(
+      '--like <file>',
+      'times as on the machine of a profile, predicted from it: what profile --json printed there, of any model',
+    )
     .option('--vehicle-ms <t>', 'heads as on a vehicle that takes this time for the whole model')
     .option('--link <rate>', 'uplink: cat1, 3g, 4g, wifi, or a rate in Mbit/s', 'wifi')
     .option(
@@ -17,7 +21,7 @@ export function profileCommand(): Command {
         'the input raw-uint8 and jpeg (default: all)',
     )
     .option('--calibrate <dir>', 'pictures that codecs are measured on (default: a drawn road)')
-    .option('--fresh', 'measure again, even if it has been measured before')
+    .option('--fresh', 'measure again what has been measured here before')
     .option('--out <file>', 'the cuts in each codec as CSV, which splitlane plan --cuts reads')
     .option('--svg <file>', 'the curves of head and uplink as SVG')
     .option('--json', 'the result as one JSON object on stdout')
@@ -28,6 +32,7 @@ Examples:
   splitlane profile alexnet
   splitlane profile my-network.onnx --vehicle-ms 400 --link 4g --svg curves.svg
   splitlane profile my-network.onnx --codecs uint8,uint8-zstd,jpeg --calibrate my-pictures
+  splitlane profile vgg16 --like pi.json      # pi.json: splitlane profile alexnet --json, on the other machine
   splitlane profile alexnet --vehicle-ms 400 --out cuts.csv && splitlane plan --cuts cuts.csv --cameras 4 --link wifi`,
     )
     .action(async (model: string, words: ProfileWords) => {

@@ -120,12 +120,15 @@ function csvRows(text: string, faults: string[]): RawRow[] {
 function checkColumns(columns: readonly string[], faults: string[]): void {
   const missing = REQUIRED.filter((column) => !columns.includes(column));
   if (missing.length > 0) faults.push(`the header lacks ${missing.join(', ')}`);
-  for (const column of new Set(columns)) {
-    if (!COLUMNS.includes(column))
-      faults.push(`column ${shown(column)} is unknown; there are ${COLUMNS.join(', ')}`);
+  const named = [...new Set(columns)];
+  const unknown = named.filter((column) => !COLUMNS.includes(column)).map(shown);
+  if (unknown.length > 0)
+    faults.push(
+      `${unknown.length > 1 ? 'columns' : 'column'} ${unknown.join(', ')} ${unknown.length > 1 ? 'are' : 'is'} unknown; there are ${COLUMNS.join(', ')}, times in ms, energies in joules`,
+    );
+  for (const column of named)
     if (columns.indexOf(column) !== columns.lastIndexOf(column))
       faults.push(`column ${shown(column)} is there twice`);
-  }
 }
 
 /** A cell as what its column holds; as it is where it does not look like that. */

@@ -2,7 +2,7 @@
 import type { Codec } from '@splitlane/proto';
 import type { CodecMeasurement } from '../calibration.ts';
 import { type Column, drawTable, shownMs as ms, printable, shownLoss } from '../table.ts';
-import type { ProfiledCodecs, Profiling } from './profiling.ts';
+import type { Origin, ProfiledCodecs, Profiling } from './profiling.ts';
 
 const NAME_WIDTH = 15;
 
@@ -15,7 +15,7 @@ interface Line {
 }
 
 /** Empty where there is nothing but float32. */
-export function codecText({ cuts, codecs }: Pick<Profiling, 'cuts' | 'codecs'>): string {
+export function codecText({ cuts, codecs, origin }: Pick<Profiling, 'cuts' | 'codecs' | 'origin'>): string {
   const names = [...new Set(codecs.points.map(({ codec }) => codec))].filter((codec) => codec !== 'float32');
   if (names.length === 0) return '';
   const lines = cuts.slice(0, -1).flatMap(({ cut, bytes }, index): Line[] => {
@@ -38,7 +38,7 @@ export function codecText({ cuts, codecs }: Pick<Profiling, 'cuts' | 'codecs'>):
     ];
   });
   return [
-    heading(codecs),
+    heading(codecs, origin),
     drawTable<Line>(
       lines,
       [{ header: 'bytes at\nthe cut', cell: ({ name }) => name, left: true }, ...names.map(columnOf)],
@@ -57,19 +57,14 @@ function columnOf(codec: Codec): Column<Line> {
   };
 }
 
-function heading({
-  source,
-  frames,
-  unreadable,
-  byCosine,
-  measuredAt,
-  fromCache,
-  notKept,
-}: ProfiledCodecs): string {
+function heading(
+  { source, frames, unreadable, byCosine, measuredAt, fromCache, notKept }: ProfiledCodecs,
+  origin: Origin,
+): string {
   const when = fromCache ? `, measured at ${measuredAt}` : '';
   return [
     `codecs on ${frames} frames of ${printable(source)}${when}`,
-    "'times fewer': bytes than as float32; times are this machine's",
+    `'times fewer': bytes than as float32; times are this machine's${origin.kind === 'like' ? ', not those of that one' : ''}`,
     ...(unreadable.length > 0
       ? [`without pictures that cannot be read: ${unreadable.map(printable).join(', ')}`]
       : []),

@@ -25,7 +25,7 @@ interface Point {
 
 /** A file of its own that follows the reader's light or dark scheme. */
 export function curvesSvg(profiling: Profiling): string {
-  const { cuts, uplinkBps, vehicleMs, model, profile } = profiling;
+  const { cuts, uplinkBps, model } = profiling;
   const names = cuts.map(({ cut }, index) => {
     const name = printable(cut);
     const clipped = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
@@ -51,11 +51,7 @@ export function curvesSvg(profiling: Profiling): string {
     width: Math.ceil(left + width + gap + PLANE + right),
     height: Math.ceil(TOP + PLOT + below),
   };
-  const where =
-    vehicleMs === undefined
-      ? profile.machine.cpu
-      : `a vehicle that takes ${short(vehicleMs)} ms for the whole`;
-  const title = `${printable(model)}: head on ${where}, float32 tensor at ${short(uplinkBps / 1e6)} Mbit/s`;
+  const title = `${printable(model)}: head ${whereOf(profiling)}, float32 tensor at ${short(uplinkBps / 1e6)} Mbit/s`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}" role="img">`,
     `<title>${escaped(title)}</title>`,
@@ -72,6 +68,16 @@ export function curvesSvg(profiling: Profiling): string {
     '</svg>',
     '',
   ].join('\n');
+}
+
+function whereOf({ vehicleMs, profile, origin }: Profiling): string {
+  const on =
+    vehicleMs === undefined
+      ? `on ${printable(profile.machine.cpu)}`
+      : `on a vehicle that takes ${short(vehicleMs)} ms for the whole`;
+  return origin.kind === 'like' && !origin.prediction.isMeasured
+    ? `predicted from ${printable(origin.prediction.from)} ${on}`
+    : on;
 }
 
 const SAMPLES: readonly (readonly [width: number, text: string, sample: string])[] = [

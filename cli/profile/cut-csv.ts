@@ -8,13 +8,11 @@ const LOSS_DIGITS = 4;
  * A row for each cut in each codec, the network's input as float32 first, local-only last. The head's time has the
  * encoding in it, on the same vehicle, and the tail's the decoding.
  */
-export function cutCsv({
-  cuts,
-  codecs,
-  wholeMs,
-  vehicleMs = wholeMs,
-}: Pick<Profiling, 'cuts' | 'codecs' | 'wholeMs' | 'vehicleMs'>): string {
-  const slowdown = vehicleMs / wholeMs;
+export function cutCsv(
+  profiling: Pick<Profiling, 'cuts' | 'codecs' | 'wholeMs' | 'vehicleMs' | 'origin'>,
+): string {
+  const { codecs } = profiling;
+  const { cuts, slowdown } = asFromHere(profiling);
   const rows = codecs.points.map(({ cut: index, codec, bytes, encodeMs, decodeMs, loss }) => {
     const { cut, headMs, tailMs } = cuts[index]!;
     const times = [ms(headMs + slowdown * encodeMs), Math.ceil(bytes), ms(tailMs + decodeMs)];
@@ -28,6 +26,27 @@ export function cutCsv({
   ]
     .map((row) => `${row.join(',')}\n`)
     .join('');
+}
+
+/**
+ * Heads are the vehicle's, tails those of the cloud, which is this machine, and codecs were measured on it.
+ * `slowdown` is how many times longer the vehicle takes.
+ */
+function asFromHere({
+  cuts,
+  wholeMs,
+  vehicleMs = wholeMs,
+  origin,
+}: Pick<Profiling, 'cuts' | 'wholeMs' | 'vehicleMs' | 'origin'>): {
+  readonly cuts: Profiling['cuts'];
+  readonly slowdown: number;
+} {
+  if (origin.kind === 'measured' || !origin.here) return { cuts, slowdown: vehicleMs / wholeMs };
+  const { heads, tails } = origin.here;
+  return {
+    cuts: cuts.map((cut, index) => ({ ...cut, tailMs: tails[index]!.medianMs })),
+    slowdown: vehicleMs / heads.at(-1)!.medianMs,
+  };
 }
 
 const ms = (value: number): number => Number(value.toFixed(DECIMALS));

@@ -1,18 +1,37 @@
 /** What `splitlane profile` works out: the times of a model, and what each cut would cost on a link, in each codec. */
-import { BUILT_IN, type ModelProfile, type PreparedModel, prepareModel, profileModel } from '@splitlane/dnn';
+import {
+  BUILT_IN,
+  layersWithWork,
+  ModelError,
+  type ModelProfile,
+  type OperatorWork,
+  type Prediction,
+  type PreparedModel,
+  predictProfile,
+  prepareModel,
+  profileModel,
+  type ReferenceProfile,
+  type WorkedLayer,
+  workOf,
+} from '@splitlane/dnn';
 import { Codec } from '@splitlane/proto';
 import { hull, jobAt } from '@splitlane/sched';
 import { judgedByCosine } from '../calibration.ts';
+import { UsageError } from '../exit-codes.ts';
 import { drawnFrames, framesDirs, type SpreadFrames, spreadFrames } from '../frames.ts';
 import { linkBps, milliseconds, namesOf, whole } from '../options.ts';
 import { ProgressLine } from '../progress.ts';
 import { type CodecProfile, profileCodecs } from './codec-profile.ts';
+import { readReference } from './reference-file.ts';
 
 const MAX_THREADS = 256;
+/** As nodes run them. */
+const TAIL_THREADS = 1;
 
 /** What commander hands over. */
 export interface ProfileWords {
-  readonly threads: string;
+  readonly threads?: string;
+  readonly like?: string;
   readonly vehicleMs?: string;
   readonly link: string;
   readonly codecs?: string;
@@ -25,6 +44,10 @@ export interface ProfileWords {
 
 export interface ProfilingOptions {
   readonly threads: number;
+  /** Whose times the model's are predicted by; absent: they are measured here. */
+  readonly like?: { readonly file: string; readonly reference: ReferenceProfile };
+  /** Whether a table for `splitlane plan` is made: its tails are this machine's, whatever the heads are. */
+  readonly wantsTable: boolean;
   readonly vehicleMs?: number;
   readonly uplinkBps: number;
   /** `float32` first: every other is measured against it. */
@@ -42,7 +65,7 @@ export interface ProfiledCut {
   readonly headLowMs: number;
   readonly headHighMs: number;
   readonly bytes: number;
-  /** Median of the tail, on this machine. */
+  /** Median of the tail, on the machine of the profile. */
   readonly tailMs: number;
   /** On the uplink; 0 at the last cut, where nothing is sent. */
   readonly p2Ms: number;
@@ -72,13 +95,37 @@ export interface ProfiledCodecs extends CodecProfile {
   readonly byCosine?: 'seeded weights' | 'no classes';
 }
 
+/** The times of a model on a machine, its operators with their work where that is known. */
+export interface ProfiledTimes
+  extends Pick<ModelProfile, 'machine' | 'threads' | 'measuredAt' | 'segments' | 'heads' | 'tails'> {
+  readonly layers: readonly WorkedLayer[];
+}
+
+/** How a profile came about: on this machine, or by a profile from another one. */
+export type Origin =
+  | {
+      readonly kind: 'measured';
+      readonly fromCache: boolean;
+      readonly notKept?: string;
+      /** Why the work of the operators is not known. */
+      readonly uncounted?: string;
+    }
+  | {
+      readonly kind: 'like';
+      readonly file: string;
+      readonly prediction: Omit<Prediction, keyof ProfiledTimes>;
+      /** The model on this machine, where a table of cuts is wanted. */
+      readonly here?: Pick<ModelProfile, 'heads' | 'tails'>;
+    };
+
 export interface Profiling {
   readonly model: string;
   readonly hash: string;
-  readonly profile: ModelProfile;
-  /** Time of the whole network on this machine. */
+  readonly profile: ProfiledTimes;
+  readonly origin: Origin;
+  /** Time of the whole network on the machine of the profile. */
   readonly wholeMs: number;
-  /** Absent where the vehicle is this machine. */
+  /** Absent where the vehicle is the machine of the profile. */
   readonly vehicleMs?: number;
   readonly uplinkBps: number;
   /** From the network's input to local-only. */
@@ -89,8 +136,16 @@ export interface Profiling {
 
 /** @throws UsageError that names the option, what it was, and what it may be. */
 export function parseProfile(words: ProfileWords): ProfilingOptions {
+  if (words.like !== undefined && words.threads !== undefined)
+    throw new UsageError(
+      `--threads ${words.threads}: not with --like, whose profile was measured with threads of its own`,
+    );
   return {
-    threads: whole('--threads', words.threads, MAX_THREADS),
+    threads: whole('--threads', words.threads ?? '1', MAX_THREADS),
+    ...(words.like === undefined
+      ? {}
+      : { like: { file: words.like, reference: readReference('--like', words.like) } }),
+    wantsTable: words.out !== undefined,
     ...(words.vehicleMs === undefined
       ? {}
       : { vehicleMs: milliseconds('--vehicle-ms', words.vehicleMs, Number.MIN_VALUE) }),
@@ -109,7 +164,7 @@ function codecsOf(words: string | undefined): Codec[] {
 }
 
 /**
- * Prepares and measures a model.
+ * Prepares a model, and measures it or predicts its times.
  * @param source a built-in name, or the path of an ONNX file.
  * @param interrupt ends the measurement.
  * @param onMeasuring told when that begins (true) and ends (false).
@@ -121,7 +176,7 @@ export async function makeProfiling(
   interrupt: AbortSignal,
   onMeasuring: (begun: boolean) => void,
 ): Promise<Profiling> {
-  const { threads, vehicleMs, uplinkBps, fresh } = options;
+  const { vehicleMs, uplinkBps } = options;
   const progress = new ProgressLine();
   try {
     const model = await prepareModel(source, {
@@ -129,42 +184,18 @@ export async function makeProfiling(
     });
     const frames = await framesOf(options, model);
     onMeasuring(true);
-    const profile = await profileModel(model, {
-      threads,
-      fresh,
-      signal: interrupt,
-      onProgress: (what, fraction) => progress.show(what, fraction),
-    });
+    const { profile, origin } = await timesOf(model, options, interrupt, progress);
     const codecs = await codecsAt(source, model, frames, options, (fraction) => {
       interrupt.throwIfAborted();
       progress.show('measuring the codecs', fraction);
     });
     const wholeMs = profile.heads.at(-1)!.medianMs;
-    const scale = vehicleMs === undefined ? 1 : vehicleMs / wholeMs;
-    const jobs = model.cuts.map(({ id, bytes }, index) =>
-      jobAt(
-        { id, p1: profile.heads[index]!.medianMs * scale, bytes, local: index === model.cuts.length - 1 },
-        { uplinkBps },
-      ),
-    );
-    const onHull = new Set(hull(jobs));
-    const cuts = model.cuts.map(({ id, bytes }, index): ProfiledCut => {
-      const { medianMs, lowMs, highMs } = profile.heads[index]!;
-      return {
-        cut: id,
-        headMs: medianMs * scale,
-        headLowMs: lowMs * scale,
-        headHighMs: highMs * scale,
-        bytes,
-        tailMs: profile.tails[index]!.medianMs,
-        p2Ms: jobs[index]!.p2,
-        onHull: onHull.has(index),
-      };
-    });
+    const cuts = cutsOf(model, profile, vehicleMs === undefined ? 1 : vehicleMs / wholeMs, uplinkBps);
     return {
       model: model.name,
       hash: model.hash,
       profile,
+      origin,
       wholeMs,
       ...(vehicleMs === undefined ? {} : { vehicleMs }),
       uplinkBps,
@@ -176,6 +207,92 @@ export async function makeProfiling(
     onMeasuring(false);
     progress.clear();
   }
+}
+
+/** The times, measured here or predicted, and the work of the operators. */
+async function timesOf(
+  model: PreparedModel,
+  options: ProfilingOptions,
+  interrupt: AbortSignal,
+  progress: ProgressLine,
+): Promise<Pick<Profiling, 'profile' | 'origin'>> {
+  const { threads, fresh, like, wantsTable } = options;
+  const measured = (threads: number): Promise<ModelProfile> =>
+    profileModel(model, {
+      ...{ threads, fresh, signal: interrupt },
+      onProgress: (what, fraction) => progress.show(what, fraction),
+    });
+  const counted = (): Promise<OperatorWork[]> =>
+    workOf(model, (fraction) => {
+      interrupt.throwIfAborted();
+      progress.show("counting the operators' work", fraction);
+    });
+  if (like) {
+    const { profile, prediction } = predictedBy(like.reference, model, await counted());
+    if (profile.heads.at(-1)!.medianMs === 0)
+      throw new ModelError(`model ${model.name}: nothing in it is predicted to take any time`);
+    const here = wantsTable ? { here: await measured(TAIL_THREADS) } : {};
+    return { profile, origin: { kind: 'like', file: like.file, prediction, ...here } };
+  }
+  const { fromCache, notKept, ...profile } = await measured(threads);
+  const origin = { kind: 'measured' as const, fromCache, ...(notKept === undefined ? {} : { notKept }) };
+  try {
+    return {
+      profile: { ...profile, layers: layersWithWork(profile.layers, await counted()).layers },
+      origin,
+    };
+  } catch (error) {
+    // Times are good without it.
+    if (!(error instanceof ModelError)) throw error;
+    return { profile, origin: { ...origin, uncounted: error.message } };
+  }
+}
+
+function predictedBy(
+  reference: ReferenceProfile,
+  model: PreparedModel,
+  works: readonly OperatorWork[],
+): { readonly profile: ProfiledTimes; readonly prediction: Omit<Prediction, keyof ProfiledTimes> } {
+  const { machine, threads, measuredAt, segments, heads, tails, layers, ...prediction } = predictProfile(
+    reference,
+    { ...model, works },
+  );
+  const worked = prediction.isMeasured
+    ? layersWithWork(layers, works).layers
+    : layers.map((layer, index) => {
+        const { kind, macs, weightBytes, activationBytes } = works[index]!;
+        return { ...layer, kind, macs, weightBytes, activationBytes };
+      });
+  return {
+    profile: { machine, threads, measuredAt, segments, heads, tails, layers: worked },
+    prediction,
+  };
+}
+
+/** @param scale of heads, to those on the vehicle. */
+function cutsOf(
+  { cuts }: PreparedModel,
+  { heads, tails }: ProfiledTimes,
+  scale: number,
+  uplinkBps: number,
+): ProfiledCut[] {
+  const jobs = cuts.map(({ id, bytes }, index) =>
+    jobAt({ id, p1: heads[index]!.medianMs * scale, bytes, local: index === cuts.length - 1 }, { uplinkBps }),
+  );
+  const onHull = new Set(hull(jobs));
+  return cuts.map(({ id, bytes }, index) => {
+    const { medianMs, lowMs, highMs } = heads[index]!;
+    return {
+      cut: id,
+      headMs: medianMs * scale,
+      headLowMs: lowMs * scale,
+      headHighMs: highMs * scale,
+      bytes,
+      tailMs: tails[index]!.medianMs,
+      p2Ms: jobs[index]!.p2,
+      onHull: onHull.has(index),
+    };
+  });
 }
 
 /** The frames that codecs are measured on. */

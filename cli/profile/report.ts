@@ -1,39 +1,19 @@
 /** A profile for people, and for programs. */
+import { thisMachine } from '@splitlane/dnn';
 import { drawTable, shownMs as ms, printable } from '../table.ts';
 import { codecText } from './codec-table.ts';
 import { curvesText } from './curves-text.ts';
-import type { Profiling } from './profiling.ts';
-
-const LONGEST_LAYERS = 10;
-const NAME_WIDTH = 44;
-/** Quartiles further apart than this, in parts of the median, speak of a machine that does something else. */
-const WIDE = 0.1;
+import { headingText, isPredicted } from './heading.ts';
+import { layerText } from './layer-table.ts';
+import type { Origin, Profiling } from './profiling.ts';
 
 const range = ({ lowMs, highMs }: { readonly lowMs: number; readonly highMs: number }): string =>
   `${ms(lowMs)} – ${ms(highMs)}`;
 
-function heading({ model, profile, wholeMs, vehicleMs }: Profiling): string {
-  const { machine, threads, measuredAt, fromCache, notKept, heads } = profile;
-  const { cpu, cores, node, onnxruntime } = machine;
-  const { lowMs, highMs } = heads.at(-1)!;
-  const apart = (highMs - lowMs) / wholeMs;
-  return [
-    `${model} on ${cpu}, ${cores} cores, Node ${node}, ONNX Runtime ${onnxruntime}; threads: ${threads}`,
-    fromCache ? `measured at ${measuredAt}; --fresh measures again` : 'measured now',
-    ...(notKept === undefined ? [] : [`the cache cannot be written (${notKept}): it will be measured again`]),
-    ...(apart > WIDE
-      ? [
-          `quartiles of the whole ${Math.round(apart * 100)} % apart: was the machine busy? --fresh measures again`,
-        ]
-      : []),
-    ...(vehicleMs === undefined
-      ? []
-      : [`heads as on a vehicle that takes ${vehicleMs} ms for the whole; here it takes ${ms(wholeMs)} ms`]),
-    '',
-  ].join('\n');
-}
-
-function cutTable({ cuts, profile, vehicleMs }: Profiling): string {
+function cutTable({ cuts, profile, origin, vehicleMs }: Profiling): string {
+  // Of predicted times no spread is known.
+  const hasSpread = !isPredicted(origin);
+  const tail = origin.kind === 'like' ? 'tail\nthere, ms' : 'tail\nms';
   const where = vehicleMs === undefined ? 'head' : 'head on the\nvehicle';
   const rows = cuts.map((cut, index) => ({
     ...cut,
@@ -45,45 +25,31 @@ function cutTable({ cuts, profile, vehicleMs }: Profiling): string {
     { header: 'cut', cell: ({ name }) => name, left: true },
     { header: 'bytes', cell: ({ bytes }) => String(bytes) },
     { header: 'segment\nms', cell: ({ segment }) => (segment ? ms(segment.medianMs) : '') },
-    { header: 'quartiles\nms', cell: ({ segment }) => (segment ? range(segment) : '') },
+    hasSpread
+      ? { header: 'quartiles\nms', cell: ({ segment }) => (segment ? range(segment) : '') }
+      : undefined,
     { header: `${where}\nms`, cell: ({ headMs }) => ms(headMs) },
-    {
-      header: 'quartiles\nms',
-      cell: ({ segment, headLowMs, headHighMs }) =>
-        segment ? range({ lowMs: headLowMs, highMs: headHighMs }) : '',
-    },
-    { header: 'tail\nms', cell: ({ tailMs }) => ms(tailMs) },
+    hasSpread
+      ? {
+          header: 'quartiles\nms',
+          cell: ({ segment, headLowMs, headHighMs }) =>
+            segment ? range({ lowMs: headLowMs, highMs: headHighMs }) : '',
+        }
+      : undefined,
+    { header: tail, cell: ({ tailMs }) => ms(tailMs) },
     { header: 'uplink\nms', cell: ({ p2Ms }) => ms(p2Ms) },
     { header: 'on the\nhull', cell: ({ onHull }) => (onHull ? 'yes' : ''), left: true },
   ]);
 }
 
-function layerTable({ profile: { layers } }: Profiling): string {
-  const longest = layers.toSorted((a, b) => b.medianMs - a.medianMs).slice(0, LONGEST_LAYERS);
-  const which = longest.length < layers.length ? `the ${longest.length} longest of ${layers.length}` : 'all';
-  return [
-    drawTable(longest, [
-      { header: 'operator', cell: ({ node }) => clipped(printable(node)), left: true },
-      { header: 'type', cell: ({ operator }) => operator, left: true },
-      { header: 'ms', cell: ({ medianMs }) => ms(medianMs) },
-      { header: 'share', cell: ({ share }) => `${(share * 100).toFixed(1)} %` },
-    ]),
-    `${which}, as ONNX Runtime itself measures them, at its optimisation level 'basic': names are the graph's only there.\n`,
-    "Segments, heads and tails are at level 'all', as nodes run them: operators are fused, and their sum is another.\n",
-  ].join('');
-}
-
-const clipped = (name: string): string =>
-  name.length > NAME_WIDTH ? `…${name.slice(1 - NAME_WIDTH)}` : name;
-
 /** The table of cuts, that of codecs, the two curves as a chart, and the longest operators. */
 export function profileText(profiling: Profiling): string {
   return [
-    heading(profiling),
+    headingText(profiling),
     cutTable(profiling),
     codecText(profiling),
     curvesText(profiling),
-    layerTable(profiling),
+    layerText(profiling),
   ].join('');
 }
 
@@ -94,6 +60,7 @@ export function profileJson({
   model,
   hash,
   profile,
+  origin,
   wholeMs,
   vehicleMs,
   uplinkBps,
@@ -110,6 +77,7 @@ export function profileJson({
     measuredAt,
     wholeMs: rounded(wholeMs),
     vehicleMs,
+    ...originJson(origin),
     uplinkBps,
     segments: segments.map(({ medianMs, lowMs, highMs }, index) => ({
       from: cuts[index]!.cut,
@@ -144,12 +112,25 @@ export function profileJson({
       loss: answer.loss,
     })),
     crossing: { ...crossing, fraction: rounded(crossing.fraction), ms: rounded(crossing.ms) },
-    layers: layers.map(({ node, operator, segment, medianMs, share }) => ({
+    layers: layers.map(({ node, operator, segment, medianMs, share, ...work }) => ({
       node,
       operator,
       segment,
       medianMs: rounded(medianMs),
       share: rounded(share),
+      ...work,
     })),
   };
+}
+
+/** Nothing where all was measured here. */
+function originJson(origin: Origin): object {
+  if (origin.kind === 'measured') return {};
+  const { from, isMeasured, substitutes, unknownShare } = origin.prediction;
+  const predicted = {
+    predictedFrom: from,
+    substitutes: substitutes.map(({ kind, by, share }) => ({ kind, by, share: rounded(share) })),
+    unknownShare: rounded(unknownShare),
+  };
+  return { ...(isMeasured ? {} : predicted), codecMachine: thisMachine() };
 }

@@ -16,6 +16,7 @@ export { BUILT_IN, type PrepareOptions } from './model-source.ts';
 export { ModelError } from './onnx.ts';
 export { type FrameSize, frameSizeOf, pictureToTensor, withOverlay } from './picture.ts';
 export {
+  amountOf,
   layersWithWork,
   type Prediction,
   parseReference,
@@ -28,4 +29,4 @@ export {
 export { type PreparedModel, prepareModel } from './prepared-model.ts';
 export { type ModelProfile, type ProfileOptions, profileModel, type Spread } from './profile.ts';
 export { writeWhole } from './weights.ts';
-export { type OperatorWork, type WorkKind, workOf } from './work.ts';
+export { type OperatorWork, type Work, type WorkKind, workOf } from './work.ts';

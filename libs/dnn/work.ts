@@ -66,23 +66,33 @@ const FUSED = new Set([
  * The work of each operator of a prepared model, segment by segment, in the graph's order. Operators that
  * depend on weights only are done when a model is loaded, and not listed. Shapes are those of a run, so it
  * takes seconds for a large model; it is kept beside the segments.
+ * @param onProgress told how much is counted, from 0 to 1; not called where the cache has it. What it throws ends
+ * the work.
  * @throws ModelError where the runtime does not take a segment.
  */
-export async function workOf(model: PreparedModel): Promise<OperatorWork[]> {
+export async function workOf(
+  model: PreparedModel,
+  onProgress: (fraction: number) => void = () => {},
+): Promise<OperatorWork[]> {
   const file = measurementFile(model, thisMachine(), 'work', WORK_VERSION);
   const known = readMeasurement(file, z.array(OperatorWork));
   if (known) return known;
-  const works = await countedWork(model);
+  const works = await countedWork(model, onProgress);
   keepMeasurement(file, works);
   return works;
 }
 
-async function countedWork(model: PreparedModel): Promise<OperatorWork[]> {
+async function countedWork(
+  { segments }: PreparedModel,
+  onProgress: (fraction: number) => void,
+): Promise<OperatorWork[]> {
   const thread = new RuntimeThread();
   try {
     const works: OperatorWork[] = [];
-    for (const [segment, file] of model.segments.entries())
+    for (const [segment, file] of segments.entries()) {
+      onProgress(segment / segments.length);
       works.push(...(await segmentWork(file, segment, thread)));
+    }
     return works;
   } finally {
     await thread.end();

@@ -452,6 +452,12 @@ describe('splitlane plan', { timeout: 240_000 }, () => {
       /speed.csv: column "speed" is unknown/,
     ],
     [
+      'a table of somebody else',
+      'theirs.csv',
+      'layer,seconds\nconv1,0.6\n',
+      /theirs.csv: the header lacks cut, headMs, bytes; columns "layer", "seconds" are unknown; there are cut, headMs, .*, times in ms, energies in joules$/m,
+    ],
+    [
       'a loss or an energy that is no number ≥ 0',
       'dear.csv',
       'cut,headMs,bytes,loss,headJ\na,1,2,-1,\nb,1,2,,x\n',
