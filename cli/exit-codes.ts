@@ -1,6 +1,7 @@
 /** Whose fault it was, as an exit code. */
 import type { ModelError } from '@splitlane/dnn';
 import type { JournalError } from '@splitlane/journal';
+import type { LinkTraceError } from '@splitlane/net';
 import type { RefusedError } from '@splitlane/proto';
 import type { BrokerError } from '@splitlane/roadside-unit';
 import type { ScheduleError } from '@splitlane/sched';
@@ -20,6 +21,7 @@ type UserError =
   | CameraError
   | JournalError
   | BrokerError
+  | LinkTraceError
   | RefusedError
   | ScheduleError;
 
@@ -30,6 +32,7 @@ const USER_ERRORS: Readonly<Record<UserError['name'], true>> = {
   CameraError: true,
   JournalError: true,
   BrokerError: true,
+  LinkTraceError: true,
   RefusedError: true,
   ScheduleError: true,
 };

@@ -85,8 +85,9 @@ export function lossyKey(jpegDigest: string, { cut, codec }: NonNullable<Answere
   return `${jpegDigest}/${cut}/${codec}`;
 }
 
-interface PlanRow {
-  readonly streams: readonly { readonly camera: string; readonly cut: number; readonly codec: Codec }[];
+/** How a result came from the cloud; undefined where the frame was finished on its vehicle. */
+function throughOf({ cut, codec }: Partial<Row<'result'>>): AnsweredFrame['lossy'] {
+  return typeof cut === 'number' && codec ? { cut, codec: codec as Codec } : undefined;
 }
 
 /** What was done of a vehicle's round, by its frames and their spans. */
@@ -104,20 +105,17 @@ const REJECTED = new Set(['message-rejected', 'tensor-refused', 'result-ignored'
 
 /** Every frame of a run that ended with an answer. */
 export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
-  const plans = plansOf(logs);
   return vehicleLogs(logs).flatMap(({ run, log }) => {
     const results = new Map(log.rows('result').map((row) => [row.frame, row]));
     const rounds = new Map(log.rows('round').map((row) => [row.round, row]));
     return log
       .rows('frame')
       .flatMap(({ frame, round, camera, frame_index, jpeg_digest, measured }): AnsweredFrame[] => {
-        const { digest, outcome, top, boxes } = results.get(frame) ?? {};
+        const { digest, top, boxes, ...result } = results.get(frame) ?? {};
         if (!digest) return [];
-        const { epoch, policy } = rounds.get(round) ?? {};
-        const plan = plans.get(`${run.node}/${epoch}`);
-        const stream = plan?.streams.find((planned) => planned.camera === camera);
+        const { policy } = rounds.get(round) ?? {};
         // What a vehicle finished itself it finished from the tensor as it was.
-        const lost = outcome === 'cloud' && stream && !isLossless(stream.codec);
+        const through = throughOf(result);
         const answered = {
           vehicle: run.node,
           camera,
@@ -129,7 +127,7 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
           boxes: JSON.parse(boxes ?? '[]') as Box[],
           digest,
         };
-        return [lost ? { ...answered, lossy: { cut: stream.cut, codec: stream.codec } } : answered];
+        return [through && !isLossless(through.codec) ? { ...answered, lossy: through } : answered];
       });
   });
 }
@@ -153,18 +151,17 @@ export function summarise(
     results: log.rows('result'),
     rounds: log.rows('round'),
     work: workByRound(log),
+    ways: waysByRound(log, cutNames),
   }));
-  const plans = plansOf(logs);
-  const rounds = vehicles.flatMap(({ node, work, rounds: own }) =>
+  const rounds = vehicles.flatMap(({ work, ways, rounds: own }) =>
     own
       .filter(({ measured }) => measured === 1)
-      .map((row) => ({ node, row, work: work.get(row.round) ?? NO_WORK })),
+      .map((row) => ({ row, work: work.get(row.round) ?? NO_WORK, ways: ways.get(row.round) ?? [] })),
   );
   const byPolicy = Map.groupBy(rounds, ({ row }) => row.policy);
   const measured = [...byPolicy].map(([name, of]) => {
     const makespanMs = median(of.map(({ row }) => row.makespan_ms));
     const predictedMs = median(of.map(({ row }) => row.predicted_ms));
-    const cuts = of.flatMap(({ node, row }) => plans.get(`${node}/${row.epoch}`)?.streams ?? []);
     return {
       name,
       rounds: of.length,
@@ -177,7 +174,7 @@ export function summarise(
       energyPerFrameJ: median(
         of.filter(({ work }) => work.frames > 0).map(({ row, work }) => energyPerFrameJ(row, work, power)),
       ),
-      cuts: byFrequency(cuts.map(({ cut, codec }) => wayName(cutNames[cut] ?? String(cut), codec))),
+      cuts: byFrequency(of.flatMap(({ ways }) => ways)),
     };
   });
   const speed = (name: string, makespanMs: number): number | undefined => {
@@ -226,17 +223,6 @@ export function summarise(
   };
 }
 
-/** Every plan of a run, by vehicle and epoch. */
-function plansOf(logs: readonly LogReader[]): Map<string, PlanRow> {
-  return new Map(
-    logs.flatMap((log) =>
-      log
-        .rows('plan')
-        .map(({ vehicle, epoch, plan }) => [`${vehicle}/${epoch}`, JSON.parse(plan) as PlanRow]),
-    ),
-  );
-}
-
 function vehicleLogs(logs: readonly LogReader[]): { run: Row<'run'>; log: LogReader }[] {
   return logs.flatMap((log) => {
     const run = log.rows('run')[0];
@@ -266,6 +252,20 @@ function workByRound(log: LogReader): Map<number, Work> {
     else if (stage === 'uplink') work.uplinkMs += end_ms - start_ms;
   }
   return rounds;
+}
+
+/** How the answered frames of a vehicle's rounds went, by the rounds' numbers. */
+function waysByRound(log: LogReader, cutNames: readonly string[]): Map<number, string[]> {
+  const results = new Map(log.rows('result').map((row) => [row.frame, row]));
+  const ways = new Map<number, string[]>();
+  for (const { frame, round } of log.rows('frame')) {
+    const result = results.get(frame);
+    if (!result?.digest) continue;
+    const { cut, codec } = throughOf(result) ?? { cut: cutNames.length - 1, codec: 'float32' };
+    const way = wayName(cutNames[cut] ?? String(cut), codec);
+    ways.set(round, [...(ways.get(round) ?? []), way]);
+  }
+  return ways;
 }
 
 function uplinkShare({ makespan_ms }: Row<'round'>, { uplinkMs }: Work): number {

@@ -2,8 +2,22 @@
 import { Codec, Name } from '@splitlane/proto';
 import { z } from 'zod';
 
-/** How the cameras' frames are shared between vehicle and cloud; named as in the literature. */
-export const PolicyName = z.enum(['lo', 'ro', 'ro-jpeg', 'po', 'jps', 'jps-mix', 'exact']);
+/**
+ * How the cameras' frames are shared between vehicle and cloud; named as in the literature. `adaptive` is `exact` on the
+ * rate that each link is seen to have, planned anew when that changes; `fixed` is `exact` on the rate that it is said to
+ * have, whatever comes.
+ */
+export const PolicyName = z.enum([
+  'lo',
+  'ro',
+  'ro-jpeg',
+  'po',
+  'jps',
+  'jps-mix',
+  'exact',
+  'fixed',
+  'adaptive',
+]);
 export type PolicyName = z.infer<typeof PolicyName>;
 
 /** A tensor at a cut in a codec, as it was measured on some frames. */

@@ -75,6 +75,9 @@ export class RoadsideUnit {
     session.subscribe('report', '+', (report, from) =>
       this.#steps.take({ kind: 'report', node: from, report }),
     );
+    session.subscribe('transfer', '+', (transfer, from) =>
+      this.#steps.take({ kind: 'transfer', node: from, transfer }),
+    );
     session.subscribe('clockPing', '+', ({ sentMs }, from) =>
       session.publish('clockPong', from, { sentMs, answeredMs: this.#clock.now() }),
     );

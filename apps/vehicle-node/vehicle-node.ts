@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto';
 import type { Clock, Timer } from '@splitlane/clock';
 import { type FrameSize, InferenceThread, type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { NodeLog, StepRunner } from '@splitlane/journal';
-import { ClockSync, Link, Session, sendTensor, type Transfer } from '@splitlane/net';
+import {
+  ClockSync,
+  Link,
+  PlayedTrace,
+  readLinkTrace,
+  Session,
+  sendTensor,
+  type Transfer,
+} from '@splitlane/net';
 import { isCoded, PROTOCOL_VERSION, RefusedError, type Round } from '@splitlane/proto';
 import type { VehicleConfig } from './config.ts';
 import { type Camera, CameraError, type Frame, openCamera } from './io/camera.ts';
@@ -35,6 +43,8 @@ export class VehicleNode {
   #thread!: InferenceThread;
   #session!: Session;
   #link: Link | undefined;
+  #trace: PlayedTrace | undefined;
+  #policy = '';
   #clockSync: ClockSync | undefined;
   #steps!: StepRunner<VehicleState, VehicleEvent, VehicleEffect>;
   #capturing = Promise.resolve();
@@ -54,6 +64,7 @@ export class VehicleNode {
     const { node, broker, link, cameras, vehicleMs } = this.#config;
     this.#model = await prepareModel(this.#config.model);
     const { hash } = this.#model;
+    if (link.trace !== undefined) this.#trace = new PlayedTrace(readLinkTrace(link.trace), this.#clock.now());
     await this.#log.start({ role: 'vehicle', softwareVersion, config: this.#config, modelHash: hash });
     this.#cameras = cameras.map((camera) =>
       openCamera(camera, this.#model.card, (picture) => this.#log.fault('broken-picture', picture)),
@@ -74,7 +85,9 @@ export class VehicleNode {
       port: broker.port,
       node,
       wrap: (socket) => {
-        this.#link = new Link(socket, link, this.#clock);
+        const { uplinkBps, rttMs } = link;
+        const held = this.#trace ? { trace: this.#trace } : { uplinkBps };
+        this.#link = new Link(socket, { ...held, rttMs }, this.#clock);
         return this.#link;
       },
       onConnect: () => this.#steps.take({ kind: 'connected' }),
@@ -109,7 +122,12 @@ export class VehicleNode {
     const session = this.#session;
     session.subscribe('verdict', node, (verdict) => this.#steps.take({ kind: 'verdict', ...verdict }));
     session.subscribe('measure', node, () => this.#steps.take({ kind: 'measure-asked' }));
-    session.subscribe('plan', node, (plan) => this.#steps.take({ kind: 'plan', plan }));
+    session.subscribe('plan', node, (plan) => {
+      // Every policy meets the same link.
+      if (plan.policy !== this.#policy) this.#trace?.restart(this.#clock.now());
+      this.#policy = plan.policy;
+      this.#steps.take({ kind: 'plan', plan });
+    });
     session.subscribe('round', node, (round) => this.#steps.take({ kind: 'round', round }));
     session.subscribe('result', node, (result) => this.#steps.take({ kind: 'result', result }));
     session.subscribe('presence', '+', ({ online }, other) => {
@@ -145,16 +163,31 @@ export class VehicleNode {
         return;
       }
       case 'finish': {
-        const { frame, outcome, answer, reason = null } = effect;
+        const { frame, outcome, answer, through, reason = null } = effect;
         this.#wakers.get(frame)?.cancel();
         this.#wakers.delete(frame);
         this.#held.delete(frame);
         const digest = answer?.digest ?? null;
         const top = answer ? JSON.stringify(answer.top) : null;
         const boxes = answer ? JSON.stringify(answer.boxes) : null;
-        this.#log.write('result', { frame, outcome, reason, digest, top, boxes, end_ms: atMs });
+        const { epoch = null, cut = null, codec = null } = through ?? {};
+        this.#log.write('result', {
+          frame,
+          outcome,
+          reason,
+          epoch,
+          cut,
+          codec,
+          digest,
+          top,
+          boxes,
+          end_ms: atMs,
+        });
         return;
       }
+      case 'transferred':
+        this.#session.publish('transfer', node, effect.report);
+        return;
       case 'round-done': {
         const { round, epoch, policy, measured, startMs, makespanMs, predictedMs, lowerBoundMs } =
           effect.summary;
@@ -292,7 +325,7 @@ export class VehicleNode {
           this.#span(frame, 'uplink', startMs, endMs);
           const sample = { at_ms: endMs, frame, wire_bytes: wireBytes, wire_ms: endMs - startMs };
           this.#log.write('link_sample', sample);
-          this.#steps.take({ kind: 'sent', frame, endMs });
+          this.#steps.take({ kind: 'sent', frame, endMs, wireBytes, wireMs: endMs - startMs });
         },
         (error: Error) => this.#steps.take({ kind: 'send-failed', frame, reason: error.message }),
       )

@@ -18,7 +18,11 @@ export function demoCommand(): Command {
       'alexnet',
     )
     .option('--frames <dir>', 'pictures instead of the drawn road; sub-folders: one for each vehicle')
-    .option('--link <rate>', 'uplink of each vehicle: cat1, 3g, 4g, wifi, or a rate in Mbit/s', 'wifi')
+    .option(
+      '--link <rate>',
+      'uplink of each vehicle: cat1, 3g, 4g, wifi, a rate in Mbit/s, or the file of a recorded link',
+      'wifi',
+    )
     .option('--rtt <ms>', 'round-trip time that is added to each link', '0')
     .option('--vehicle-ms <t,…>', 'time that a vehicle takes for the whole model; several in turn', '400')
     .option(
@@ -28,7 +32,8 @@ export function demoCommand(): Command {
     )
     .option(
       '--policy <names>',
-      'of lo, ro, ro-jpeg, po, jps, jps-mix, exact, separated by commas (default: lo,ro,ro-jpeg,jps,exact)',
+      'of lo, ro, ro-jpeg, po, jps, jps-mix, exact, fixed, adaptive, separated by commas (default: ' +
+        'lo,ro,ro-jpeg,jps,exact; on a recorded link lo,ro-jpeg,fixed,adaptive)',
     )
     .option(
       '--codecs <names>',

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '@splitlane/dnn';
+import { readLinkTrace } from '@splitlane/net';
 import { Codec } from '@splitlane/proto';
 import { PolicyName } from '@splitlane/roadside-unit';
 import type { PowerModel } from '@splitlane/sched';
@@ -37,7 +38,10 @@ export interface DemoOptions {
   readonly rounds: number;
   readonly model: string;
   readonly framesDirs: readonly string[];
+  /** Of a recorded link the mean. */
   readonly uplinkBps: number;
+  /** File of a recorded link. */
+  readonly linkTrace?: string;
   readonly rttMs: number;
   readonly vehicleMs: readonly number[];
   readonly power: PowerModel;
@@ -57,6 +61,8 @@ export interface DemoOptions {
 
 /** The table of the demo: the two extremes, the honest baseline, the literature's, and the optimum. */
 const DEFAULT_POLICIES: readonly PolicyName[] = ['lo', 'ro', 'ro-jpeg', 'jps', 'exact'];
+/** On a recorded link: one plan for its mean rate, or a plan for what it is seen to be. */
+const TRACE_POLICIES: readonly PolicyName[] = ['lo', 'ro-jpeg', 'fixed', 'adaptive'];
 const MAX_VEHICLES = 64;
 const MAX_CAMERAS = 64;
 
@@ -69,11 +75,11 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     rounds: whole('--rounds', words.rounds, 1_000_000),
     model: words.model,
     framesDirs: words.frames === undefined ? [] : framesDirs('--frames', words.frames),
-    uplinkBps: linkBps(words.link),
+    ...linkOf(words.link),
     rttMs: milliseconds('--rtt', words.rtt, 0),
     vehicleMs: words.vehicleMs.split(',').map((word) => milliseconds('--vehicle-ms', word, Number.MIN_VALUE)),
     power: powerModel('--power', words.power),
-    policies: policies(words.policy, keepFramesOnBoard),
+    policies: policies(words, keepFramesOnBoard),
     codecs: codecs(words),
     maxLoss: words.maxLoss === undefined ? 0 : amount('--max-loss', words.maxLoss, 'a loss'),
     calibrateDirs: words.calibrate === undefined ? [] : framesDirs('--calibrate', words.calibrate),
@@ -114,10 +120,22 @@ export function makeOwnFolder(option: string, folder: string): void {
   }
 }
 
-function policies(words: string | undefined, keepFramesOnBoard: boolean): PolicyName[] {
+/** A rate, or where a file has that name a recorded link. */
+function linkOf(word: string): Pick<DemoOptions, 'uplinkBps' | 'linkTrace'> {
+  if (!isFile(word)) return { uplinkBps: linkBps(word) };
+  const linkTrace = path.resolve(word);
+  return { uplinkBps: readLinkTrace(linkTrace).meanBps, linkTrace };
+}
+
+function isFile(word: string): boolean {
+  return statSync(word, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function policies({ policy, link }: DemoWords, keepFramesOnBoard: boolean): PolicyName[] {
   const sendsFrames = (name: PolicyName): boolean => name === 'ro' || name === 'ro-jpeg';
-  if (words === undefined) return DEFAULT_POLICIES.filter((name) => !keepFramesOnBoard || !sendsFrames(name));
-  const named = namesOf('--policy', words, PolicyName.options);
+  const usual = isFile(link) ? TRACE_POLICIES : DEFAULT_POLICIES;
+  if (policy === undefined) return usual.filter((name) => !keepFramesOnBoard || !sendsFrames(name));
+  const named = namesOf('--policy', policy, PolicyName.options);
   const forbidden = keepFramesOnBoard ? named.find(sendsFrames) : undefined;
   if (forbidden !== undefined)
     throw new UsageError(`--policy ${forbidden}: it sends frames, which --keep-frames-on-board forbids`);

@@ -182,7 +182,10 @@ function vehicleConfigs(options: DemoOptions, port: number): VehicleConfig[] {
     broker: { host: HOST, port },
     model: options.model,
     cameras: cameraConfigs(options, index),
-    link: { uplinkBps: options.uplinkBps, rttMs: options.rttMs },
+    link: {
+      ...{ uplinkBps: options.uplinkBps, rttMs: options.rttMs },
+      ...(options.linkTrace === undefined ? {} : { trace: options.linkTrace }),
+    },
     vehicleMs: options.vehicleMs[index % options.vehicleMs.length]!,
     log: options.log,
   }));

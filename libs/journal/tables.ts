@@ -70,6 +70,10 @@ export const tables = {
     frame: 'INTEGER',
     outcome: 'TEXT',
     reason: 'TEXT?',
+    /** Of a result from the cloud: the epoch of the plan that it came by, its cut and its codec. */
+    epoch: 'INTEGER?',
+    cut: 'INTEGER?',
+    codec: 'TEXT?',
     digest: 'TEXT?',
     /** The best classes as JSON. */
     top: 'TEXT?',

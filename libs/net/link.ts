@@ -6,10 +6,13 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@splitlane/clock';
+import type { PlayedTrace } from './link-trace.ts';
 
 export interface LinkShape {
   /** Rate that the link is held to, in bit/s, tensor and protocol bytes alike; unlimited if absent. */
   readonly uplinkBps?: number;
+  /** A recorded rate that it is held to instead; it goes on playing where a link is lost and made again. */
+  readonly trace?: PlayedTrace;
   /** Round-trip time that is added, half of it in each direction. */
   readonly rttMs?: number;
 }
@@ -33,6 +36,7 @@ export class Link extends Duplex {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #uplinkBps: number | undefined;
+  readonly #trace: PlayedTrace | undefined;
   readonly #delayMs: number;
   readonly #timers = new Set<Timer>();
   readonly #marks: { readonly atBytes: number; readonly reached: (atMs: number) => void }[] = [];
@@ -45,6 +49,7 @@ export class Link extends Duplex {
     this.#socket = socket;
     this.#clock = clock;
     this.#uplinkBps = shape.uplinkBps;
+    this.#trace = shape.trace;
     this.#delayMs = (shape.rttMs ?? 0) / 2;
     socket.setNoDelay(true);
     socket.on('data', (data: Buffer) => this.#later(() => this.push(data) || socket.pause()));
@@ -101,7 +106,7 @@ export class Link extends Duplex {
     const nowMs = this.#clock.now();
     const backToBack = nowMs - this.#lastDoneMs < BACK_TO_BACK_MS;
     const startMs = Math.max(this.#freeAtMs, backToBack ? nowMs - FORGIVEN_MS : nowMs);
-    this.#freeAtMs = startMs + (this.#uplinkBps === undefined ? 0 : (bytes * 8000) / this.#uplinkBps);
+    this.#freeAtMs = this.#endOf(startMs, bytes);
     const deliver = (): void => {
       this.#later(() => {
         for (const chunk of chunks) this.#socket.write(chunk);
@@ -119,6 +124,11 @@ export class Link extends Duplex {
     // Never within this call: whoever is told writes more, and a stream loses what is written meanwhile.
     if (waitMs < TIMER_GRAIN_MS) queueMicrotask(deliver);
     else this.#after(waitMs, deliver);
+  }
+
+  #endOf(startMs: number, bytes: number): number {
+    if (this.#trace) return this.#trace.endOf(startMs, bytes);
+    return startMs + (this.#uplinkBps === undefined ? 0 : (bytes * 8000) / this.#uplinkBps);
   }
 
   #reachMarks(): void {

@@ -22,6 +22,7 @@ export {
   Round,
   StreamPlan,
   TensorChunk,
+  TransferReport,
   VehiclePlan,
 } from './messages.ts';
 export {

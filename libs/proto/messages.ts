@@ -126,6 +126,8 @@ export const VehiclePlan = z
     segmentMs: z.array(ms).min(1).max(MAX_CUTS),
     uplinkBps: z.number().min(0).max(1e12),
     jobTimeoutMs: ms,
+    /** Only for the frames of this round that have not begun; 0: for whole rounds from now on. */
+    round: count,
   })
   .refine(
     (plan) => plan.streams.every((stream) => stream.cut <= plan.segmentMs.length),
@@ -157,6 +159,22 @@ export const Report = z
   })
   .readonly();
 export type Report = z.infer<typeof Report>;
+
+/** A result has confirmed that a tensor came through: what it took, and what is left of the round. */
+export const TransferReport = z
+  .object({
+    round: count,
+    wireBytes: count.min(1),
+    wireMs: ms,
+    /** Cameras whose frames have not begun, in the plan's order. */
+    waiting: z.array(Name).max(MAX_CAMERAS),
+    /** Cameras whose tensors are made, wait for the uplink or are on it. */
+    unsent: z.array(Name).max(MAX_CAMERAS),
+    /** So long the processor is still busy. */
+    vehicleMs: ms,
+  })
+  .readonly();
+export type TransferReport = z.infer<typeof TransferReport>;
 
 export const TensorChunk = z
   .object({

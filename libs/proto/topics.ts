@@ -120,6 +120,16 @@ export const topics = {
     retain: false,
     maxBytes: 64 * KIB,
   },
+  transfer: {
+    pattern: 'vehicle/{node}/transfer',
+    message: 'TransferReport',
+    schema: messages.TransferReport,
+    from: ['vehicle'],
+    to: ['roadside-unit'],
+    qos: 0,
+    retain: false,
+    maxBytes: 16 * KIB,
+  },
   tensor: {
     pattern: 'vehicle/{node}/tensor',
     message: 'TensorChunk',

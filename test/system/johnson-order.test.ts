@@ -49,6 +49,7 @@ function handMadePlan(epoch: number, jobs: readonly Job[], order: readonly numbe
     segmentMs: SEGMENT_MS,
     uplinkBps: UPLINK_BPS,
     jobTimeoutMs: 30_000,
+    round: 0,
   };
 }
 

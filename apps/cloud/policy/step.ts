@@ -6,7 +6,7 @@ import { isCoded, type TensorChunk, type VehiclePlan } from '@splitlane/proto';
 import type { CloudEffect, CloudEvent, TailJob } from './events.ts';
 
 /** Plans of so many epochs of each vehicle are known: jobs begun under an older plan keep it. */
-const KNOWN_EPOCHS = 4;
+const KNOWN_EPOCHS = 16;
 /** So many tensors wait at most. */
 const MAX_WAITING = 256;
 const MAX_JPEG_BYTES = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /** What can happen to a roadside unit, and what it can do about it, as plain data. Times in ms, own clock. */
-import type { Hello, Profile, Ready, Report, Round, VehiclePlan } from '@splitlane/proto';
+import type { Hello, Profile, Ready, Report, Round, TransferReport, VehiclePlan } from '@splitlane/proto';
 
 export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'hello'; readonly node: string; readonly hello: Hello }
@@ -7,6 +7,7 @@ export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'profile'; readonly node: string; readonly profile: Profile }
   | { readonly kind: 'ready'; readonly node: string; readonly ready: Ready }
   | { readonly kind: 'report'; readonly node: string; readonly report: Report }
+  | { readonly kind: 'transfer'; readonly node: string; readonly transfer: TransferReport }
   | { readonly kind: 'measure-timeout'; readonly node: string }
   | { readonly kind: 'timeout'; readonly round: number; readonly phase: Round['phase'] }
 );

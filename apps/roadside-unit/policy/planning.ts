@@ -35,6 +35,8 @@ export interface PlannedVehicle {
   /** How many times longer than on the machine itself everything takes on the vehicle that is emulated. */
   readonly slowdown: number;
   readonly cuts: Profile['cuts'];
+  /** What processor and uplink are still busy with when the plan is to begin. */
+  readonly busy?: { readonly vehicleMs: number; readonly uplinkMs: number };
   /** A camera's compressed frame, in bytes. */
   readonly jpegBytes: number;
 }
@@ -70,6 +72,7 @@ export interface SendingRules {
 /**
  * Plans for all vehicles under one policy. Without a cloud everything is local.
  * @param epoch of the decision: all vehicles' plans carry it.
+ * @param round whose frames that have not begun it is for; 0 for whole rounds from now on.
  */
 export function planVehicles(
   policy: PolicyName,
@@ -77,6 +80,7 @@ export function planVehicles(
   cloud: PlannedCloud | undefined,
   rules: SendingRules,
   epoch: number,
+  round = 0,
 ): { readonly vehicle: string; readonly plan: VehiclePlan }[] {
   // Where vehicles outnumber the threads each has a part of one, and its tails take the longer.
   const crowd = Math.max(1, vehicles.length / (cloud?.workers ?? 1));
@@ -89,15 +93,20 @@ export function planVehicles(
         : policy === 'ro-jpeg'
           ? candidates.toSorted((a, b) => Number(b.codec === 'jpeg') - Number(a.codec === 'jpeg'))
           : candidates;
+    const { busy } = vehicle;
     const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
+    const conditions = busy ? { ...uplink, busy } : uplink;
     const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
-    const plan = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, uplink);
+    const plan = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, conditions);
     const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
     return { vehicle, candidates, cuts, plan, jobs };
   });
   const rttMs = Math.max(0, ...vehicles.map((vehicle) => vehicle.rttMs));
   const schedules = fleetGantt(
-    chosen.map(({ jobs, plan }) => ({ jobs, order: plan.order })),
+    chosen.map(({ vehicle: { busy }, jobs, plan }) => ({
+      ...{ jobs, order: plan.order },
+      ...(busy ? { busy } : {}),
+    })),
     {
       cloudWorkers: cloud?.workers ?? 1,
       uplinkDelayMs: rttMs / 2,
@@ -124,6 +133,7 @@ export function planVehicles(
         segmentMs: [...vehicle.segmentMs],
         uplinkBps: vehicle.uplinkBps,
         jobTimeoutMs: TIMEOUT_FACTOR * makespanMs + TIMEOUT_GRACE_MS,
+        round,
       },
     };
   });
@@ -174,9 +184,16 @@ function vehicleAndUplinkBound(cuts: readonly Cut[], { cameras, uplinkBps }: Pla
   return lowerBound(without, cameras.length, { uplinkBps });
 }
 
+/** The rate that a link is said to have, or the one that it is seen to have: beside that they are `exact`. */
+const PLANNED_AS: Partial<Record<PolicyName, keyof typeof POLICIES>> = {
+  'ro-jpeg': 'ro',
+  fixed: 'exact',
+  adaptive: 'exact',
+};
+
 /** `ro` takes the first way to send a frame, and for `ro-jpeg` that is the JPEG, where there is one. */
 function planner(policy: PolicyName): (typeof POLICIES)['ro'] {
-  return POLICIES[policy === 'ro-jpeg' ? 'ro' : policy];
+  return POLICIES[PLANNED_AS[policy] ?? (policy as keyof typeof POLICIES)];
 }
 
 function streamPlan(camera: string, cut: number, codec: Codec, job: JobSchedule): StreamPlan {

@@ -10,9 +10,12 @@ import {
   type Profile,
   type Report,
   type Round,
+  type TransferReport,
+  type VehiclePlan,
 } from '@splitlane/proto';
 import type { CodedPoint, PolicyName } from '../config.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
+import { estimateOf, hasChanged, type RateSample, withSample } from './link-rate.ts';
 import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning.ts';
 
 export interface CoordinatorSetup {
@@ -69,6 +72,12 @@ export interface CoordinatorState {
   /** Something that the plan stands on has changed. */
   readonly stale: boolean;
   readonly makespanMs: number;
+  /** The latest plan of whole rounds, by vehicle. */
+  readonly plans: Readonly<Record<string, VehiclePlan>>;
+  /** What is seen of the links under this policy, by vehicle: the latest transfers, and the rate that is planned with. */
+  readonly links: Readonly<
+    Record<string, { readonly samples: readonly RateSample[]; readonly bps?: number }>
+  >;
   /** What this policy's warm-up rounds saw of tails and results, by cut and codec. */
   readonly seen: Readonly<Record<string, Seen>>;
   readonly fixedMs: number;
@@ -80,6 +89,7 @@ export interface Step {
 }
 
 const FIRST_FIXED_MS = 3;
+const FORGET_LINK_MS = 10_000;
 const FIRST_PREPARE_MS = 10;
 /** A VGG-16 on a slow machine takes a minute; whoever takes longer is taken for gone. */
 const MEASURE_TIMEOUT_MS = 300_000;
@@ -100,6 +110,8 @@ export function initialState(setup: CoordinatorSetup): CoordinatorState {
     epoch: 0,
     stale: true,
     makespanMs: 0,
+    plans: {},
+    links: {},
     seen: {},
     fixedMs: FIRST_FIXED_MS,
   };
@@ -142,7 +154,9 @@ function react(
     }
     case 'report':
       if (!awaits(state, event.node, event.report.round, 'go')) return state;
-      return answered(learnTails(state, event.report), event.node);
+      return answered(learnTails(forgetLink(state, event.node, event.atMs), event.report), event.node);
+    case 'transfer':
+      return learnLink(state, event.node, event.transfer, event.atMs, effects);
     case 'measure-timeout':
       if (state.measuring !== event.node) return state;
       effects.push({ kind: 'fault', fault: 'measure-timeout', detail: event.node });
@@ -262,6 +276,74 @@ function keyOf(cut: number, codec: Codec): string {
   return `${cut}/${codec}`;
 }
 
+/** Adds a confirmed transfer; where the link has changed, plans what is left of the round, and whole rounds anew. */
+function learnLink(
+  state: CoordinatorState,
+  node: string,
+  transfer: TransferReport,
+  atMs: number,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  if (!state.nodes[node]?.profile || transfer.wireMs <= 0) return state;
+  const link = state.links[node];
+  const bps = (transfer.wireBytes * 8000) / transfer.wireMs;
+  const samples = withSample(link?.samples ?? [], { atMs, bps });
+  const next = { ...state, links: { ...state.links, [node]: { ...link, samples } } };
+  if (!isAdaptive(next) || !hasChanged(rateOf(next, node), samples)) return next;
+  const known = { samples, bps: estimateOf(samples)!.bps };
+  return {
+    ...reviseRound({ ...next, links: { ...next.links, [node]: known } }, node, transfer, effects),
+    stale: true,
+  };
+}
+
+/** A vehicle that sends nothing any more learns nothing: after a while its link is taken for what it is said to be. */
+function forgetLink(state: CoordinatorState, node: string, atMs: number): CoordinatorState {
+  const link = state.links[node];
+  if (link?.bps === undefined || atMs - link.samples.at(-1)!.atMs < FORGET_LINK_MS) return state;
+  const { [node]: _, ...links } = state.links;
+  return { ...state, links, stale: true };
+}
+
+function isAdaptive({ setup, policy }: CoordinatorState): boolean {
+  return setup.campaign.policies[policy] === 'adaptive';
+}
+
+/** The rate that a vehicle's link is planned with. */
+function rateOf(state: CoordinatorState, node: string): number {
+  return (isAdaptive(state) ? state.links[node]?.bps : undefined) ?? state.nodes[node]!.hello.uplinkBps;
+}
+
+/** Plans the frames of the open round that have not begun on their vehicle, from what its stages are busy with. */
+function reviseRound(
+  state: CoordinatorState,
+  node: string,
+  { round, waiting, unsent, vehicleMs }: TransferReport,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  const before = state.plans[node];
+  if (waiting.length === 0 || !before || !awaits(state, node, round, 'go')) return state;
+  const vehicle = plannedVehicle(state, node);
+  // On average half of the tensor that is on the wire has left.
+  const unsentMs = unsent.reduce((sum, camera, place) => {
+    const { uplinkStartMs = 0, uplinkEndMs = 0 } =
+      before.streams.find((stream) => stream.camera === camera) ?? {};
+    return sum + (uplinkEndMs - uplinkStartMs) * (place === 0 ? 0.5 : 1);
+  }, 0);
+  const busy = { vehicleMs, uplinkMs: (unsentMs * before.uplinkBps) / vehicle.uplinkBps };
+  const epoch = state.epoch + 1;
+  const [planned] = planVehicles(
+    'adaptive',
+    [{ ...vehicle, cameras: waiting, busy }],
+    plannedCloud(state),
+    state.setup,
+    epoch,
+    round,
+  );
+  effects.push({ kind: 'plan', vehicle: node, plan: planned!.plan });
+  return { ...state, epoch };
+}
+
 function awaits(state: CoordinatorState, node: string, round: number, phase: Round['phase']): boolean {
   const { open } = state;
   return open?.round.round === round && open.round.phase === phase && open.waiting.includes(node);
@@ -320,7 +402,8 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
   for (const { vehicle, plan: vehiclePlan } of plans)
     effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
   const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
-  return { ...state, epoch, stale: false, makespanMs };
+  const byVehicle = Object.fromEntries(plans.map(({ vehicle, plan: vehiclePlan }) => [vehicle, vehiclePlan]));
+  return { ...state, epoch, stale: false, makespanMs, plans: byVehicle };
 }
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
@@ -330,8 +413,8 @@ function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
   const segmentMs = shared?.map((ms) => (ms * hello.vehicleMs) / sharedMs) ?? profile!.segmentMs;
   const { cuts, jpegBytes } = profile!;
   const slowdown = sharedMs > 0 ? hello.vehicleMs / sharedMs : 1;
-  const { uplinkBps, rttMs } = hello;
-  return { node, cameras, uplinkBps, rttMs, segmentMs, slowdown, cuts, jpegBytes };
+  const { rttMs } = hello;
+  return { node, cameras, uplinkBps: rateOf(state, node), rttMs, segmentMs, slowdown, cuts, jpegBytes };
 }
 
 function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
@@ -433,5 +516,6 @@ function closeRound(state: CoordinatorState, effects: CoordinatorEffect[]): Coor
     return { ...closed, done: true };
   }
   const fixedMs = median(Object.values(state.seen).flatMap((seen) => seen.fixedMs)) ?? state.fixedMs;
-  return { ...closed, policy: last ? 0 : state.policy + 1, rounds: 0, seen: {}, fixedMs, stale: true };
+  const policy = last ? 0 : state.policy + 1;
+  return { ...closed, policy, rounds: 0, seen: {}, links: {}, fixedMs, stale: true };
 }

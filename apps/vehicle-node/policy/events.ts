@@ -8,6 +8,7 @@ import type {
   Report,
   Result,
   Round,
+  TransferReport,
   VehiclePlan,
 } from '@splitlane/proto';
 
@@ -34,7 +35,14 @@ export type VehicleEvent = { readonly atMs: number } & (
     }
   | { readonly kind: 'run-done'; readonly frame: number; readonly overrun: boolean; readonly answer?: Answer }
   | { readonly kind: 'run-failed'; readonly frame: number; readonly reason: string }
-  | { readonly kind: 'sent'; readonly frame: number; readonly endMs: number }
+  /** A tensor has left; `wireMs` is what it took on the wire. */
+  | {
+      readonly kind: 'sent';
+      readonly frame: number;
+      readonly endMs: number;
+      readonly wireBytes: number;
+      readonly wireMs: number;
+    }
   | { readonly kind: 'send-failed'; readonly frame: number; readonly reason: string }
   | { readonly kind: 'result'; readonly result: Result }
   | { readonly kind: 'cloud-lost'; readonly cloud: string }
@@ -77,11 +85,15 @@ export type VehicleEffect =
       readonly kind: 'finish';
       readonly frame: number;
       readonly camera: string;
+      /** What its answer came through: absent where it was finished here. */
+      readonly through?: { readonly epoch: number; readonly cut: number; readonly codec: Codec };
       readonly outcome: Outcome;
       readonly answer?: Answer;
       /** Why the frame did not go the planned way. */
       readonly reason?: string;
     }
+  /** A result has confirmed a tensor: tell what it took on the wire, and what is left of the round. */
+  | { readonly kind: 'transferred'; readonly report: TransferReport }
   | { readonly kind: 'round-done'; readonly summary: RoundSummary; readonly report: Report }
   | { readonly kind: 'fault'; readonly fault: string; readonly detail: string }
   /** The roadside unit does not want this node. */

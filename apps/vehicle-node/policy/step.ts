@@ -10,6 +10,7 @@ import {
   type Outcome,
   type Round,
   type StreamPlan,
+  type TransferReport,
   type VehiclePlan,
 } from '@splitlane/proto';
 import type { Answer, VehicleEffect, VehicleEvent } from './events.ts';
@@ -34,6 +35,8 @@ type Stage =
 interface Job {
   readonly frame: number;
   readonly camera: string;
+  /** Of the plan that its cut is from. */
+  readonly epoch: number;
   readonly cut: number;
   readonly codec: Codec;
   /** What coding its tensor is to take on the vehicle that is emulated. */
@@ -41,7 +44,11 @@ interface Job {
   readonly stage: Stage;
   /** The cut that its tensor stands at. */
   readonly at: number;
+  /** When the processor is to be done with it. */
+  readonly runEndMs?: number;
   readonly sentMs?: number;
+  /** What its tensor took on the wire. */
+  readonly wire?: Pick<TransferReport, 'wireBytes' | 'wireMs'>;
   readonly reason?: string;
   readonly outcome?: Outcome;
   readonly tailMs?: number;
@@ -62,7 +69,10 @@ export interface VehicleState {
   readonly setup: VehicleSetup;
   readonly connected: boolean;
   readonly accepted: boolean;
+  /** The plan of whole rounds. */
   readonly plan?: VehiclePlan | undefined;
+  /** The newest of all plans, those for a running round too. */
+  readonly epoch: number;
   readonly lostCloud?: string | undefined;
   /** A round that was asked for, and its frames once they are captured. */
   readonly next?:
@@ -85,7 +95,7 @@ const NEWER_ROUND = 'a newer round was asked for';
 const STOPPED = 'the vehicle was stopped';
 
 export function initialState(setup: VehicleSetup): VehicleState {
-  return { setup, connected: false, accepted: false };
+  return { setup, connected: false, accepted: false, epoch: 0 };
 }
 
 export function step(state: VehicleState, event: VehicleEvent): Step {
@@ -96,7 +106,7 @@ export function step(state: VehicleState, event: VehicleEvent): Step {
 
 function proceed(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
   const begun = begin(state, atMs);
-  const next = conclude(advance(begun, effects), atMs, effects);
+  const next = conclude(advance(begun, atMs, effects), atMs, effects);
   // The round that waited for the end of this one begins now: no event may come to begin it later.
   return begun.running && !next.running ? proceed(next, atMs, effects) : next;
 }
@@ -105,7 +115,7 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
   switch (event.kind) {
     case 'connected':
       effects.push({ kind: 'hello' });
-      return { ...state, connected: true, plan: undefined, lostCloud: undefined };
+      return { ...state, connected: true, plan: undefined, epoch: 0, lostCloud: undefined };
     case 'hello-due':
       if (state.connected && !state.accepted) effects.push({ kind: 'hello' });
       return state;
@@ -149,10 +159,12 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
           ? finish(job, { outcome: 'dropped', reason: `inference failed: ${event.reason}` }, effects)
           : job,
       );
-    case 'sent':
+    case 'sent': {
+      const { endMs: sentMs, wireBytes, wireMs } = event;
       return withJob(state, event.frame, (job) =>
-        job.stage === 'sending' ? { ...job, stage: 'in-cloud', sentMs: event.endMs } : job,
+        job.stage === 'sending' ? { ...job, stage: 'in-cloud', sentMs, wire: { wireBytes, wireMs } } : job,
       );
+    }
     case 'send-failed':
       return withJob(state, event.frame, (job) =>
         job.stage === 'sending' ? { ...job, stage: 'to-finish', reason: event.reason } : job,
@@ -179,7 +191,7 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
 
 function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect[]): VehicleState {
   const { lastCut } = state.setup;
-  const epoch = state.plan?.epoch ?? 0;
+  const { epoch } = state;
   const wrong =
     plan.epoch <= epoch
       ? `epoch ${plan.epoch} is not after ${epoch}`
@@ -190,8 +202,27 @@ function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect
     effects.push({ kind: 'fault', fault: 'plan-refused', detail: wrong });
     return state;
   }
+  if (plan.round !== 0) return revise({ ...state, epoch: plan.epoch }, plan);
   const back = plan.cloud !== '' ? undefined : state.lostCloud;
-  return { ...state, plan, lostCloud: back };
+  return { ...state, plan, epoch: plan.epoch, lostCloud: back };
+}
+
+/** Frames of the running round that have not begun get another cut, and run in the new plan's order. */
+function revise(state: VehicleState, plan: VehiclePlan): VehicleState {
+  const { running } = state;
+  if (running?.round.round !== plan.round) return state;
+  const streams = new Map(plan.streams.map((stream, place) => [stream.camera, { stream, place }]));
+  const isRevised = ({ stage, camera }: Job): boolean => stage === 'waiting' && streams.has(camera);
+  const revised = running.jobs
+    .filter(isRevised)
+    .toSorted((a, b) => streams.get(a.camera)!.place - streams.get(b.camera)!.place)
+    .map((job): Job => {
+      const { stream } = streams.get(job.camera)!;
+      const { cut, codec } = stream;
+      return { ...job, epoch: plan.epoch, cut, codec, encodeMs: encodeMsOf(stream, plan) };
+    });
+  const jobs = [...running.jobs.filter((job) => !isRevised(job)), ...revised];
+  return { ...state, running: { ...running, jobs } };
 }
 
 function takeRound(state: VehicleState, round: Round, effects: VehicleEffect[]): VehicleState {
@@ -228,7 +259,7 @@ function takeResult(
   const { result } = event;
   const job = state.running?.jobs.find(({ frame }) => frame === result.frame);
   const awaited = job?.stage === 'in-cloud' || job?.stage === 'sending';
-  if (!awaited || result.epoch !== state.running?.plan?.epoch) {
+  if (!awaited || result.epoch !== job.epoch) {
     effects.push({
       kind: 'fault',
       fault: 'result-ignored',
@@ -236,14 +267,35 @@ function takeResult(
     });
     return state;
   }
-  return withJob(state, result.frame, (waiting) => {
+  const next = withJob(state, result.frame, (waiting) => {
     if (waiting.stage === 'sending') effects.push({ kind: 'stop-send', frame: waiting.frame });
     const fixedMs = event.atMs - (waiting.sentMs ?? event.atMs) - result.queueMs - result.tailMs;
     const measured = { ...waiting, tailMs: result.tailMs, fixedMs: Math.max(0, fixedMs) };
     const { top, boxes, digest } = result;
     const answer = { top, boxes, digest };
-    return finish(measured, { outcome: 'cloud', answer }, effects);
+    const { epoch, cut, codec } = waiting;
+    return finish(measured, { outcome: 'cloud', answer, through: { epoch, cut, codec } }, effects);
   });
+  if (job.wire)
+    effects.push({ kind: 'transferred', report: transferReport(next.running!, job.wire, event.atMs) });
+  return next;
+}
+
+function transferReport(
+  { round, jobs }: RunningRound,
+  wire: NonNullable<Job['wire']>,
+  atMs: number,
+): TransferReport {
+  const at = (...stages: Stage[]): string[] =>
+    jobs.filter(({ stage }) => stages.includes(stage)).map(({ camera }) => camera);
+  const runEndMs = jobs.find(isOnProcessor)?.runEndMs ?? atMs;
+  return {
+    round: round.round,
+    ...wire,
+    waiting: at('waiting'),
+    unsent: at('running', 'to-send', 'sending'),
+    vehicleMs: Math.max(0, runEndMs - atMs),
+  };
 }
 
 /** What was to go through the cloud is finished here, from the cut that it has reached. */
@@ -274,6 +326,7 @@ function begin(state: VehicleState, atMs: number): VehicleState {
       return {
         frame,
         camera,
+        epoch: plan?.epoch ?? 0,
         cut,
         codec,
         encodeMs: encodeMsOf(stream, plan),
@@ -294,35 +347,34 @@ function encodeMsOf(stream: StreamPlan | undefined, plan: VehiclePlan | undefine
 }
 
 /** Gives the processor and the uplink their next job. */
-function advance(state: VehicleState, effects: VehicleEffect[]): VehicleState {
+function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
   const { running, setup } = state;
   if (!running) return state;
   const plan = running.plan;
   const cloudIsThere = !running.alone && plan !== undefined && plan.cloud !== '';
   const jobs = [...running.jobs];
   const busy = (...stages: Stage[]): boolean => jobs.some(({ stage }) => stages.includes(stage));
-  const emulated = (from: number, to: number, besidesMs: number): { emulatedMs?: number } =>
-    setup.emulated && plan
-      ? { emulatedMs: plan.segmentMs.slice(from, to).reduce((sum, ms) => sum + ms, besidesMs) }
-      : {};
-  const run = (job: Job, from: number, to: number, stage: 'head' | 'local'): void => {
+  /** Returns when it is to be done. */
+  const run = (job: Job, from: number, to: number, stage: 'head' | 'local'): number => {
     const codes = stage === 'head' && isCoded(job.codec);
     const encodeAs = codes ? { encodeAs: job.codec } : {};
-    const emulatedTime = emulated(from, to, codes ? job.encodeMs : 0);
-    effects.push({ kind: 'run', frame: job.frame, from, to, stage, ...encodeAs, ...emulatedTime });
+    const segmentMs = plan?.segmentMs.slice(from, to) ?? [];
+    const plannedMs = segmentMs.reduce((sum, ms) => sum + ms, codes ? job.encodeMs : 0);
+    const emulated = setup.emulated && plan ? { emulatedMs: plannedMs } : {};
+    effects.push({ kind: 'run', frame: job.frame, from, to, stage, ...encodeAs, ...emulated });
+    return atMs + plannedMs;
   };
 
   jobs.forEach((job, index) => {
     if (job.stage !== 'waiting' || busy('running', 'finishing')) return;
     if (!cloudIsThere && job.cut < setup.lastCut) {
       const reason = job.reason ?? NO_CLOUD;
-      jobs[index] = { ...job, stage: 'running', cut: setup.lastCut, reason };
-      run(job, 0, setup.lastCut, 'local');
+      const runEndMs = run(job, 0, setup.lastCut, 'local');
+      jobs[index] = { ...job, stage: 'running', cut: setup.lastCut, reason, runEndMs };
     } else if (job.cut === 0 && !isCoded(job.codec)) {
       jobs[index] = { ...job, stage: 'to-send' };
     } else {
-      jobs[index] = { ...job, stage: 'running' };
-      run(job, 0, job.cut, 'head');
+      jobs[index] = { ...job, stage: 'running', runEndMs: run(job, 0, job.cut, 'head') };
     }
   });
   jobs.forEach((job, index) => {
@@ -331,15 +383,14 @@ function advance(state: VehicleState, effects: VehicleEffect[]): VehicleState {
       jobs[index] = { ...job, stage: 'to-finish', reason: job.reason ?? NO_CLOUD };
     } else if (!busy('sending')) {
       jobs[index] = { ...job, stage: 'sending' };
-      const { frame, camera, cut, codec } = job;
-      effects.push({ kind: 'send', frame, camera, epoch: plan.epoch, cut, codec });
+      const { frame, camera, epoch, cut, codec } = job;
+      effects.push({ kind: 'send', frame, camera, epoch, cut, codec });
       effects.push({ kind: 'wake', frame, afterMs: plan.jobTimeoutMs });
     }
   });
   jobs.forEach((job, index) => {
     if (job.stage !== 'to-finish' || busy('running', 'finishing')) return;
-    jobs[index] = { ...job, stage: 'finishing' };
-    run(job, job.at, setup.lastCut, 'local');
+    jobs[index] = { ...job, stage: 'finishing', runEndMs: run(job, job.at, setup.lastCut, 'local') };
   });
   return { ...state, running: { ...running, jobs } };
 }
@@ -389,7 +440,7 @@ function isOnProcessor({ stage }: Job): boolean {
   return stage === 'running' || stage === 'finishing';
 }
 
-interface Ending {
+interface Ending extends Pick<VehicleEffect & { kind: 'finish' }, 'through'> {
   readonly outcome: Outcome;
   readonly answer?: Answer;
   readonly reason?: string;

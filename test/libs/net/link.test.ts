@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type Clock, FakeClock, seededRandom, systemClock } from '../../../libs/clock/index.ts';
-import { Link, type LinkShape } from '../../../libs/net/index.ts';
+import { Link, type LinkShape, LinkTrace, PlayedTrace } from '../../../libs/net/index.ts';
 import { collect, type Loopback, loopback, until } from './loopback.ts';
 
 interface Wired {
@@ -334,4 +334,28 @@ test('A link that is destroyed takes its socket with it, and its timers write no
   assert.equal(pair.client.destroyed, true);
   await pass(clock, 50, 10);
   assert.equal(arrived().length, 0);
+});
+
+test('A link with a trace sends at the rate of the moment, waits out an outage, and follows a restart.', async (context) => {
+  const clock = new FakeClock();
+  // 1,000 bytes in each first half of a second, none in the second half.
+  const trace = new PlayedTrace(new LinkTrace([0, 500], [16_000, 0], 1000), clock.now());
+  const { link } = await wired(context, { trace }, clock);
+  const sentAt: number[] = [];
+  const beganMs = clock.now();
+  const send = (bytes: number): void => {
+    link.write(Buffer.alloc(bytes));
+    link.whenSent(link.acceptedBytes, (atMs) => sentAt.push(atMs - beganMs));
+  };
+  send(500);
+  await pass(clock, 300);
+  send(900);
+  await pass(clock, 1000);
+  trace.restart(clock.now());
+  send(100);
+  await pass(clock, 100);
+  const expected = [250, 1250, 1350];
+  assert.equal(sentAt.length, expected.length);
+  for (const [index, atMs] of expected.entries())
+    assert.ok(Math.abs(sentAt[index]! - atMs) <= 3, `${sentAt} for ${expected}`);
 });

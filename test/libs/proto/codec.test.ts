@@ -171,7 +171,7 @@ test('A message of the largest lengths of its schema still fits into the limit o
   const when = { headStartMs: time, headEndMs: time, uplinkStartMs: time, uplinkEndMs: time };
   fits('plan', {
     ...{ epoch: 0xffffffff, policy: camera, cloud: camera, makespanMs: time, lowerBoundMs: time },
-    ...{ segmentMs: new Array(4096).fill(time), uplinkBps: 1e12, jobTimeoutMs: time },
+    ...{ segmentMs: new Array(4096).fill(time), uplinkBps: 1e12, jobTimeoutMs: time, round: 0 },
     streams: cameras.map(() => ({ ...job, ...when, tailStartMs: time, tailEndMs: time, endMs: time })),
   });
   fits('tensor', {
@@ -275,7 +275,7 @@ test('Times and rates that are negative, no numbers or endless are refused.', ()
 
 const PLAN: MessageOf<'plan'> = {
   ...{ epoch: 3, policy: 'jps', cloud: 'cloud', makespanMs: 9, lowerBoundMs: 8, segmentMs: [1, 2] },
-  ...{ uplinkBps: 1e6, jobTimeoutMs: 100 },
+  ...{ uplinkBps: 1e6, jobTimeoutMs: 100, round: 0 },
   streams: [
     {
       ...{ camera: 'front', cut: 2, codec: 'float32', headStartMs: 0, headEndMs: 3, uplinkStartMs: 3 },

@@ -41,6 +41,7 @@ const plan: fc.Arbitrary<MessageOf<'plan'>> = fc
         }),
         { maxLength: 64 },
       ),
+      round: count,
       makespanMs: ms,
       lowerBoundMs: ms,
       segmentMs: fc.constant(segmentMs),
@@ -137,6 +138,14 @@ const messages: { readonly [K in TopicKey]: fc.Arbitrary<MessageOf<K>> } = {
       { maxLength: 64 },
     ),
     uplinkBps: rate,
+  }),
+  transfer: fc.record({
+    round: count,
+    wireBytes: fc.integer({ min: 1, max: 0xffffffff }),
+    wireMs: ms,
+    waiting: cameras,
+    unsent: cameras,
+    vehicleMs: ms,
   }),
   tensor,
   result: fc.record({

@@ -18,7 +18,7 @@ function stream(camera: string, cut: number, codec: Codec = 'float32'): StreamPl
 }
 
 function plan(vehicle: string, epoch: number, ...streams: StreamPlan[]): Untimed<CloudEvent> {
-  const figures = { makespanMs: 10, lowerBoundMs: 9, uplinkBps: 1e6, jobTimeoutMs: 1000 };
+  const figures = { makespanMs: 10, lowerBoundMs: 9, uplinkBps: 1e6, jobTimeoutMs: 1000, round: 0 };
   const names = { policy: 'jps', cloud: 'cloud-1' };
   return { kind: 'plan', vehicle, plan: { epoch, ...names, streams, segmentMs: [1, 1, 1], ...figures } };
 }
@@ -158,11 +158,12 @@ describe('Which tensors are taken', () => {
     assert.match(refusal(state, 'vehicle-1', chunk(259))!, /256 tensors are waiting already/);
   });
 
-  test('Of each vehicle the plans of the last four epochs are known.', () => {
-    const epochs = [1, 2, 3, 4, 5].map((epoch) => [plan('vehicle-1', epoch, stream('camera-1', 1))] as const);
-    const { state } = drive([[plan('vehicle-2', 1, stream('camera-1', 1))], ...epochs]);
-    const taken = [1, 2, 3, 4, 5].filter((epoch) => !refusal(state, 'vehicle-1', chunk(1, { epoch })));
-    assert.deepEqual(taken, [2, 3, 4, 5]);
+  test('Of each vehicle the plans of the last sixteen epochs are known.', () => {
+    const epochs = Array.from({ length: 17 }, (_, index) => index + 1);
+    const plans = epochs.map((epoch) => [plan('vehicle-1', epoch, stream('camera-1', 1))] as const);
+    const { state } = drive([[plan('vehicle-2', 1, stream('camera-1', 1))], ...plans]);
+    const taken = epochs.filter((epoch) => !refusal(state, 'vehicle-1', chunk(1, { epoch })));
+    assert.deepEqual(taken, epochs.slice(1));
     assert.equal(refusal(state, 'vehicle-2', chunk(1)), undefined);
   });
 

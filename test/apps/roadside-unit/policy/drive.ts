@@ -13,6 +13,7 @@ import {
   type JobReport,
   PROTOCOL_VERSION,
   type Profile,
+  type TransferReport,
 } from '../../../../libs/proto/messages.ts';
 
 export type Row = readonly [event: Untimed<CoordinatorEvent>, ...effects: string[]];
@@ -63,6 +64,17 @@ export const report = (
   const filled = jobs.map((each) => ({ ...job, ...each }));
   return { kind: 'report', node, report: { round, makespanMs: 100, uplinkBps: 1e6, jobs: filled } };
 };
+/** A confirmed tensor of 10,000 bytes that took so long, and what is left of the round. */
+export const transfer = (
+  node: string,
+  round: number,
+  wireMs: number,
+  more: Partial<TransferReport> = {},
+): Untimed<CoordinatorEvent> => ({
+  kind: 'transfer',
+  node,
+  transfer: { round, wireBytes: 10_000, wireMs, waiting: [], unsent: [], vehicleMs: 0, ...more },
+});
 export const timeout = (round: number, phase: 'capture' | 'go'): Untimed<CoordinatorEvent> => ({
   kind: 'timeout',
   round,
@@ -77,9 +89,10 @@ export function inShort(effect: CoordinatorEffect): string {
     case 'measure':
       return `measure ${effect.node}`;
     case 'plan': {
-      const { epoch, policy, cloud, streams } = effect.plan;
+      const { epoch, policy, cloud, streams, round } = effect.plan;
       const cuts = streams.map(({ camera, cut }) => `${camera} ${cut}`).join(', ');
-      return `plan ${epoch} ${effect.vehicle} ${policy} ${cloud || 'alone'}: ${cuts}`;
+      const forRound = round === 0 ? '' : ` for round ${round}`;
+      return `plan ${epoch} ${effect.vehicle} ${policy} ${cloud || 'alone'}${forRound}: ${cuts}`;
     }
     case 'round': {
       const { round, phase, measured } = effect.round;

@@ -18,6 +18,7 @@ import {
   report,
   setup,
   timeout,
+  transfer,
   V1,
   V2,
 } from './drive.ts';
@@ -574,3 +575,71 @@ function collect(initial: CoordinatorState, events: readonly Row[0][]): readonly
     return next.effects;
   });
 }
+
+function collectState(initial: CoordinatorState, events: readonly Row[0][]): CoordinatorState {
+  return events.reduce(
+    (state, event) => step(state, { atMs: 0, ...event } as CoordinatorEvent).state,
+    initial,
+  );
+}
+
+describe('Links that change', () => {
+  /** One vehicle of four cameras under `adaptive`, in round 1, on a link that is said to have 1 Mbit/s. */
+  const cameras = [1, 2, 3, 4].map((n) => `camera-${n}`);
+  const under = (policy: 'adaptive' | 'fixed', rounds = 3): CoordinatorState =>
+    collectState(initialState(setup({ policies: [policy], rounds, warmUpRounds: 1 }, 1)), [
+      hello('cloud-1'),
+      measured('cloud-1'),
+      hello('vehicle-1', { cameras }),
+      measured('vehicle-1'),
+      ready('vehicle-1', 1, cameras),
+    ]);
+  const cutsOf = (effects: readonly CoordinatorEffect[]): (readonly [number, number, number[]])[] =>
+    plansIn(effects).map(({ plan: { epoch, round, streams } }) => [
+      epoch,
+      round,
+      streams.map(({ cut }) => cut),
+    ]);
+  /** 10,000 bytes in 80 ms are 1 Mbit/s; in 800 ms a tenth of it. */
+  const slow = (more = {}) => transfer('vehicle-1', 1, 800, more);
+
+  test('Three transfers at another rate plan the frames that have not begun, and whole rounds, anew.', () => {
+    const state = collectState(under('adaptive'), [slow(), slow()]);
+    const { state: after, effects } = step(state, {
+      atMs: 9,
+      ...slow({ waiting: ['camera-3', 'camera-4'], unsent: ['camera-2'], vehicleMs: 12 }),
+    } as CoordinatorEvent);
+    // At a tenth of the rate a tensor of cut 2 takes 160 ms: the network itself takes 100.
+    assert.deepEqual(cutsOf(effects), [
+      [2, 1, [3, 3]],
+      [3, 0, [2, 3, 3, 3]],
+    ]);
+    const [revised, whole] = plansIn(effects);
+    assert.deepEqual(revised!.plan.streams.map(({ camera }) => camera).toSorted(), ['camera-3', 'camera-4']);
+    assert.ok(revised!.plan.streams.every(({ headStartMs }) => headStartMs >= 12));
+    for (const { plan } of [revised!, whole!]) assert.ok(Math.abs(plan.uplinkBps - 1e5) < 1);
+    // The same again changes nothing.
+    assert.deepEqual(step(after, { atMs: 10, ...slow() } as CoordinatorEvent).effects, []);
+  });
+
+  test('A single slow transfer changes nothing, nor do slow ones under a policy that does not adapt.', () => {
+    const fast = transfer('vehicle-1', 1, 80);
+    assert.deepEqual(collect(under('adaptive'), [fast, fast, slow(), fast, fast, slow(), slow(), fast]), []);
+    assert.deepEqual(collect(under('fixed'), [slow(), slow(), slow(), slow()]), []);
+  });
+
+  test('Transfers of nodes that are not there, or that took no time, are not learned.', () => {
+    const state = under('adaptive');
+    const none = transfer('vehicle-1', 1, 0);
+    const other = transfer('vehicle-9', 1, 800);
+    assert.deepEqual(collectState(state, [none, none, none, other, other, other]).links, {});
+  });
+
+  test('A link of which nothing is heard for ten seconds is taken for what it is said to be.', () => {
+    const slowed = collectState(under('adaptive'), [slow(), slow(), slow()]);
+    const at = (atMs: number) => step(slowed, { atMs, ...report('vehicle-1', 1) } as CoordinatorEvent);
+    assert.ok(plansIn(at(5000).effects).every(({ plan }) => Math.abs(plan.uplinkBps - 1e5) < 1));
+    assert.ok(plansIn(at(20_000).effects).every(({ plan }) => plan.uplinkBps === 1e6));
+    assert.ok(plansIn(at(20_000).effects).length > 0);
+  });
+});

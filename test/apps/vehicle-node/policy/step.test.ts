@@ -110,7 +110,7 @@ describe('A round as it should be', () => {
     const { effects } = drive([
       ...begun([stream('camera-1', 2)], 1, ['run 1 head 0-2 30 ms']),
       [runDone(1), 'send 1 cut 2 float32', wake(1)],
-      [{ kind: 'sent', frame: 1, endMs: 6.5 }],
+      [{ ...sent(1), endMs: 6.5 } as never],
       [result(1), 'finish 1 cloud', 'round-done 1: camera-1 cloud'],
     ]);
     // The round began with event 5 and ended with event 8; of the 2.5 ms after the last byte, 6 were
@@ -139,7 +139,7 @@ describe('A round as it should be', () => {
   test("What neither queue nor tail took between a tensor's last byte and its result is its fixed time.", () => {
     const rows: Row[] = [
       ...begun([stream('camera-1', 0)], 1, ['send 1 cut 0 float32', wake(1)]),
-      [{ kind: 'sent', frame: 1, endMs: -10.5 }],
+      [{ ...sent(1), endMs: -10.5 } as never],
       [result(1), 'finish 1 cloud', 'round-done 1: camera-1 cloud'],
     ];
     const done = drive(rows).effects.at(-1) as VehicleEffect & { kind: 'round-done' };
@@ -157,7 +157,10 @@ describe('A round as it should be', () => {
     assert.deepEqual(
       effects.filter(({ kind }) => kind === 'finish'),
       [
-        { kind: 'finish', frame: 1, camera: 'camera-1', outcome: 'cloud', answer },
+        {
+          ...{ kind: 'finish', frame: 1, camera: 'camera-1', outcome: 'cloud', answer },
+          through: { epoch: 1, cut: 2, codec: 'float32' },
+        },
         { kind: 'finish', frame: 2, camera: 'camera-2', outcome: 'local', answer },
       ],
     );
@@ -524,6 +527,70 @@ describe('Plans', () => {
       [captured(2, 1, 2), 'ready 2: camera-1 camera-2'],
       [go(2), 'send 1 cut 0 float32', wake(1)],
     ]);
+  });
+
+  test('A plan for the running round gives frames that have not begun another cut, in its order; others keep theirs.', () => {
+    const four = [1, 2, 3, 4].map((n) => stream(`camera-${n}`, 2));
+    const later = [stream('camera-4', 1), stream('camera-3', 3), stream('camera-1', 0)];
+    const { state, effects } = drive([
+      ...begun(four, 4, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [plan(2, later, { round: 1 })],
+      [sent(1)],
+      [runDone(2), 'run 4 head 0-1 10 ms', 'send 2 cut 2 float32', wake(2)],
+      [result(1, 2), 'fault result-ignored: frame 1: nobody waits for it'],
+      [result(1, 1), 'finish 1 cloud'],
+      [runDone(4), 'run 3 head 0-3 100 ms'],
+      [sent(2), 'send 4 cut 1 float32', wake(4)],
+      [result(2, 1), 'finish 2 cloud'],
+      [sent(4)],
+      [result(4, 1), 'fault result-ignored: frame 4: nobody waits for it'],
+      [result(4, 2), 'finish 4 cloud'],
+      [
+        runEnded(3),
+        'finish 3 local',
+        'round-done 1: camera-1 cloud, camera-2 cloud, camera-4 cloud, camera-3 local',
+      ],
+    ]);
+    // The next round is the plan's of whole rounds.
+    assert.deepEqual([state.plan?.epoch, state.epoch], [1, 2]);
+    const sends = effects.filter((effect) => effect.kind === 'send');
+    assert.deepEqual(
+      sends.map(({ frame, epoch }) => [frame, epoch]),
+      [
+        [1, 1],
+        [2, 1],
+        [4, 2],
+      ],
+    );
+  });
+
+  test('A plan for another round changes nothing but the epoch that later plans must exceed.', () => {
+    drive([
+      ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
+      [plan(5, two(0), { round: 7 })],
+      [plan(4, two(0)), 'fault plan-refused: epoch 4 is not after 5'],
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+    ]);
+  });
+
+  test('Each confirmed tensor is told with its time on the wire, and with what is left of the round.', () => {
+    const four = [1, 2, 3, 4].map((n) => stream(`camera-${n}`, 2));
+    const { effects } = drive([
+      ...begun(four, 4, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+      [runDone(2), 'run 3 head 0-2 30 ms'],
+      [{ kind: 'sent', frame: 1, endMs: 8, wireBytes: 2100, wireMs: 16.5 }, 'send 2 cut 2 float32', wake(2)],
+      [result(1), 'finish 1 cloud'],
+    ]);
+    // The third head has begun with event 7 and takes 30 ms; this is event 9.
+    assert.deepEqual(effects.at(-1), {
+      kind: 'transferred',
+      report: {
+        ...{ round: 1, wireBytes: 2100, wireMs: 16.5, vehicleMs: 28 },
+        ...{ waiting: ['camera-4'], unsent: ['camera-2', 'camera-3'] },
+      },
+    });
   });
 
   test('Cameras that the plan does not know run here, after those that it knows.', () => {

@@ -332,6 +332,6 @@ export class World {
 
   #sent(frame: number | undefined): void {
     if (frame === this.#sending) this.#sending = undefined;
-    this.take({ kind: 'sent', frame: frame ?? 0, endMs: this.events.length });
+    this.take({ kind: 'sent', frame: frame ?? 0, endMs: this.events.length, wireBytes: 1000, wireMs: 8 });
   }
 }
