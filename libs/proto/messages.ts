@@ -111,6 +111,8 @@ export const StreamPlan = z
     tailStartMs: ms,
     tailEndMs: ms,
     endMs: ms,
+    /** From the start of its transfer: then it is finished on the vehicle; 0 or absent: as the plan says. */
+    giveUpMs: ms.optional(),
   })
   .readonly();
 export type StreamPlan = z.infer<typeof StreamPlan>;
@@ -160,16 +162,17 @@ export const Report = z
   .readonly();
 export type Report = z.infer<typeof Report>;
 
-/** A result has confirmed that a tensor came through: what it took, and what is left of the round. */
+/** What a tensor took on the wire, and what is left of the round: once it is confirmed by its result, or given up. */
 export const TransferReport = z
   .object({
     round: count,
-    wireBytes: count.min(1),
-    wireMs: ms,
+    wireBytes: count,
+    /** Of a tensor that was given up what it had: its rate was lower still. */
+    wireMs: ms.positive(),
     /** Cameras whose frames have not begun, in the plan's order. */
     waiting: z.array(Name).max(MAX_CAMERAS),
-    /** Cameras whose tensors are made, wait for the uplink or are on it. */
-    unsent: z.array(Name).max(MAX_CAMERAS),
+    /** Of tensors that are made, wait for the uplink or are on it. */
+    unsentBytes: count,
     /** So long the processor is still busy. */
     vehicleMs: ms,
   })

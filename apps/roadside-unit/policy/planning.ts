@@ -19,6 +19,7 @@ import {
   type JobSchedule,
   jobAt,
   lowerBound,
+  type Plan,
   POLICIES,
   type Uplink,
 } from '@splitlane/sched';
@@ -97,7 +98,8 @@ export function planVehicles(
     const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
     const conditions = busy ? { ...uplink, busy } : uplink;
     const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
-    const plan = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, conditions);
+    const best = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, conditions);
+    const plan = policy === 'adaptive' && cloud && !busy ? withProbe(best, cuts, uplink) : best;
     const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
     return { vehicle, candidates, cuts, plan, jobs };
   });
@@ -119,7 +121,8 @@ export function planVehicles(
     const streams = schedule.map((job): StreamPlan => {
       const cut = cuts[plan.jobCuts[job.job]!]!;
       const number = vehicle.cuts.findIndex(({ id }) => id === cut.id);
-      return streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
+      const planned = streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
+      return policy === 'adaptive' ? { ...planned, giveUpMs: giveUpMs(planned, vehicle) } : planned;
     });
     return {
       vehicle: vehicle.node,
@@ -176,6 +179,31 @@ function candidatesOf(
         codec,
       }));
   });
+}
+
+/**
+ * A vehicle that sends nothing learns nothing of its link. Where the plan of a whole round has it so, its first frame is sent all the
+ * same, in the way that is the soonest sent: what has come of its head is not lost where it must be given up.
+ */
+function withProbe(
+  plan: Pick<Plan, 'jobCuts' | 'order'>,
+  cuts: readonly CodedCut[],
+  uplink: Uplink,
+): Pick<Plan, 'jobCuts' | 'order'> {
+  if (plan.jobCuts.some((cut) => !cuts[cut]!.local)) return plan;
+  const sent = cuts.flatMap((cut, index) => (cut.local ? [] : [{ index, job: jobAt(cut, uplink) }]));
+  const soonest = sent.toSorted((a, b) => a.job.p1 + a.job.p2 - b.job.p1 - b.job.p2)[0];
+  if (!soonest) return plan;
+  return { ...plan, jobCuts: plan.jobCuts.with(plan.order[0]!, soonest.index) };
+}
+
+/**
+ * To wait longer than planned costs more and more, to finish the frame on the vehicle what is left of the network there:
+ * whoever has waited as long again as that takes stops waiting. It never loses more than that.
+ */
+function giveUpMs({ cut, uplinkStartMs, endMs }: StreamPlan, { segmentMs }: PlannedVehicle): number {
+  const restMs = segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0);
+  return endMs - uplinkStartMs + restMs;
 }
 
 /** Whatever the cloud has of workers, and whoever else they serve: vehicle and uplink alone take as long as this. */

@@ -11,7 +11,6 @@ import {
   type Report,
   type Round,
   type TransferReport,
-  type VehiclePlan,
 } from '@splitlane/proto';
 import type { CodedPoint, PolicyName } from '../config.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
@@ -72,8 +71,6 @@ export interface CoordinatorState {
   /** Something that the plan stands on has changed. */
   readonly stale: boolean;
   readonly makespanMs: number;
-  /** The latest plan of whole rounds, by vehicle. */
-  readonly plans: Readonly<Record<string, VehiclePlan>>;
   /** What is seen of the links under this policy, by vehicle: the latest transfers, and the rate that is planned with. */
   readonly links: Readonly<
     Record<string, { readonly samples: readonly RateSample[]; readonly bps?: number }>
@@ -110,7 +107,6 @@ export function initialState(setup: CoordinatorSetup): CoordinatorState {
     epoch: 0,
     stale: true,
     makespanMs: 0,
-    plans: {},
     links: {},
     seen: {},
     fixedMs: FIRST_FIXED_MS,
@@ -318,19 +314,12 @@ function rateOf(state: CoordinatorState, node: string): number {
 function reviseRound(
   state: CoordinatorState,
   node: string,
-  { round, waiting, unsent, vehicleMs }: TransferReport,
+  { round, waiting, unsentBytes, vehicleMs }: TransferReport,
   effects: CoordinatorEffect[],
 ): CoordinatorState {
-  const before = state.plans[node];
-  if (waiting.length === 0 || !before || !awaits(state, node, round, 'go')) return state;
+  if (waiting.length === 0 || !awaits(state, node, round, 'go')) return state;
   const vehicle = plannedVehicle(state, node);
-  // On average half of the tensor that is on the wire has left.
-  const unsentMs = unsent.reduce((sum, camera, place) => {
-    const { uplinkStartMs = 0, uplinkEndMs = 0 } =
-      before.streams.find((stream) => stream.camera === camera) ?? {};
-    return sum + (uplinkEndMs - uplinkStartMs) * (place === 0 ? 0.5 : 1);
-  }, 0);
-  const busy = { vehicleMs, uplinkMs: (unsentMs * before.uplinkBps) / vehicle.uplinkBps };
+  const busy = { vehicleMs, uplinkMs: (unsentBytes * 8000) / vehicle.uplinkBps };
   const epoch = state.epoch + 1;
   const [planned] = planVehicles(
     'adaptive',
@@ -402,8 +391,7 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
   for (const { vehicle, plan: vehiclePlan } of plans)
     effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
   const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
-  const byVehicle = Object.fromEntries(plans.map(({ vehicle, plan: vehiclePlan }) => [vehicle, vehiclePlan]));
-  return { ...state, epoch, stale: false, makespanMs, plans: byVehicle };
+  return { ...state, epoch, stale: false, makespanMs };
 }
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {

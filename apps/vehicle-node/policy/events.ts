@@ -92,7 +92,7 @@ export type VehicleEffect =
       /** Why the frame did not go the planned way. */
       readonly reason?: string;
     }
-  /** A result has confirmed a tensor: tell what it took on the wire, and what is left of the round. */
+  /** A tensor is confirmed by its result, or given up: tell what it took on the wire, and what is left of the round. */
   | { readonly kind: 'transferred'; readonly report: TransferReport }
   | { readonly kind: 'round-done'; readonly summary: RoundSummary; readonly report: Report }
   | { readonly kind: 'fault'; readonly fault: string; readonly detail: string }

@@ -41,11 +41,16 @@ interface Job {
   readonly codec: Codec;
   /** What coding its tensor is to take on the vehicle that is emulated. */
   readonly encodeMs: number;
+  /** What its tensor is planned to have on the wire. */
+  readonly plannedBytes: number;
+  /** After so long in transfer and cloud it is finished here. */
+  readonly giveUpMs: number;
   readonly stage: Stage;
   /** The cut that its tensor stands at. */
   readonly at: number;
   /** When the processor is to be done with it. */
   readonly runEndMs?: number;
+  readonly sendStartMs?: number;
   readonly sentMs?: number;
   /** What its tensor took on the wire. */
   readonly wire?: Pick<TransferReport, 'wireBytes' | 'wireMs'>;
@@ -178,12 +183,7 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
       return withoutCloud(next, `cloud worker ${cloud} was lost`, effects);
     }
     case 'timeout':
-      return withJob(state, event.frame, (job) => {
-        if (job.stage === 'sending') effects.push({ kind: 'stop-send', frame: job.frame });
-        return job.stage === 'sending' || job.stage === 'in-cloud'
-          ? { ...job, stage: 'to-finish', reason: 'no result in time' }
-          : job;
-      });
+      return giveUp(state, event.frame, event.atMs, effects);
     case 'stopping':
       return dropAll(state, effects);
   }
@@ -218,8 +218,7 @@ function revise(state: VehicleState, plan: VehiclePlan): VehicleState {
     .toSorted((a, b) => streams.get(a.camera)!.place - streams.get(b.camera)!.place)
     .map((job): Job => {
       const { stream } = streams.get(job.camera)!;
-      const { cut, codec } = stream;
-      return { ...job, epoch: plan.epoch, cut, codec, encodeMs: encodeMsOf(stream, plan) };
+      return { ...job, epoch: plan.epoch, ...wayOf(stream, plan) };
     });
   const jobs = [...running.jobs.filter((job) => !isRevised(job)), ...revised];
   return { ...state, running: { ...running, jobs } };
@@ -276,7 +275,7 @@ function takeResult(
     const { epoch, cut, codec } = waiting;
     return finish(measured, { outcome: 'cloud', answer, through: { epoch, cut, codec } }, effects);
   });
-  if (job.wire)
+  if (job.wire && job.wire.wireMs > 0)
     effects.push({ kind: 'transferred', report: transferReport(next.running!, job.wire, event.atMs) });
   return next;
 }
@@ -286,16 +285,36 @@ function transferReport(
   wire: NonNullable<Job['wire']>,
   atMs: number,
 ): TransferReport {
-  const at = (...stages: Stage[]): string[] =>
-    jobs.filter(({ stage }) => stages.includes(stage)).map(({ camera }) => camera);
   const runEndMs = jobs.find(isOnProcessor)?.runEndMs ?? atMs;
   return {
     round: round.round,
     ...wire,
-    waiting: at('waiting'),
-    unsent: at('running', 'to-send', 'sending'),
+    waiting: jobs.filter(({ stage }) => stage === 'waiting').map(({ camera }) => camera),
+    unsentBytes: Math.round(jobs.reduce((sum, job) => sum + unsentShare(job) * job.plannedBytes, 0)),
     vehicleMs: Math.max(0, runEndMs - atMs),
   };
+}
+
+/** On average half of the tensor that is on the wire has left. */
+function unsentShare({ stage }: Job): number {
+  if (stage === 'sending') return 0.5;
+  return stage === 'running' || stage === 'to-send' ? 1 : 0;
+}
+
+/** A job that waits for its result is finished here; if it is not even sent, that is told of its link. */
+function giveUp(state: VehicleState, frame: number, atMs: number, effects: VehicleEffect[]): VehicleState {
+  const job = state.running?.jobs.find((one) => one.frame === frame);
+  if (job?.stage !== 'sending' && job?.stage !== 'in-cloud') return state;
+  const next = withJob(state, frame, (late) => ({
+    ...late,
+    stage: 'to-finish',
+    reason: 'no result in time',
+  }));
+  if (job.stage === 'in-cloud') return next;
+  effects.push({ kind: 'stop-send', frame });
+  const wire = { wireBytes: Math.round(job.plannedBytes), wireMs: atMs - job.sendStartMs! };
+  effects.push({ kind: 'transferred', report: transferReport(next.running!, wire, atMs) });
+  return next;
 }
 
 /** What was to go through the cloud is finished here, from the cut that it has reached. */
@@ -320,16 +339,13 @@ function begin(state: VehicleState, atMs: number): VehicleState {
     .toSorted((a, b) => place(a.camera) - place(b.camera))
     .map(({ frame, camera }): Job => {
       const stream = plan?.streams.find((planned) => planned.camera === camera);
-      const cut = stream?.cut ?? setup.lastCut;
-      const codec = stream?.codec ?? 'float32';
+      const way = stream && plan ? wayOf(stream, plan) : { ...LOCAL, cut: setup.lastCut };
       const left = plan?.cloud === '' && plan.policy !== 'lo' ? { reason: NO_CLOUD } : {};
       return {
         frame,
         camera,
         epoch: plan?.epoch ?? 0,
-        cut,
-        codec,
-        encodeMs: encodeMsOf(stream, plan),
+        ...way,
         stage: 'waiting',
         at: 0,
         ...left,
@@ -339,9 +355,24 @@ function begin(state: VehicleState, atMs: number): VehicleState {
   return { ...state, next: undefined, running: { round: next.round, plan, startMs: atMs, alone, jobs } };
 }
 
+type Way = Pick<Job, 'cut' | 'codec' | 'encodeMs' | 'plannedBytes' | 'giveUpMs'>;
+const LOCAL: Omit<Way, 'cut'> = { codec: 'float32', encodeMs: 0, plannedBytes: 0, giveUpMs: 0 };
+
+/** How a plan has a camera's frame go. */
+function wayOf(stream: StreamPlan, plan: VehiclePlan): Way {
+  const { cut, codec, uplinkStartMs, uplinkEndMs, giveUpMs = 0 } = stream;
+  return {
+    cut,
+    codec,
+    encodeMs: encodeMsOf(stream, plan),
+    plannedBytes: ((uplinkEndMs - uplinkStartMs) * plan.uplinkBps) / 8000,
+    giveUpMs: giveUpMs > 0 ? giveUpMs : plan.jobTimeoutMs,
+  };
+}
+
 /** What a planned head takes besides its segments: the coding of its tensor. */
-function encodeMsOf(stream: StreamPlan | undefined, plan: VehiclePlan | undefined): number {
-  if (!stream || !plan || !isCoded(stream.codec)) return 0;
+function encodeMsOf(stream: StreamPlan, plan: VehiclePlan): number {
+  if (!isCoded(stream.codec)) return 0;
   const segmentsMs = plan.segmentMs.slice(0, stream.cut).reduce((sum, ms) => sum + ms, 0);
   return Math.max(0, stream.headEndMs - stream.headStartMs - segmentsMs);
 }
@@ -382,10 +413,10 @@ function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
     if (!cloudIsThere || !plan) {
       jobs[index] = { ...job, stage: 'to-finish', reason: job.reason ?? NO_CLOUD };
     } else if (!busy('sending')) {
-      jobs[index] = { ...job, stage: 'sending' };
+      jobs[index] = { ...job, stage: 'sending', sendStartMs: atMs };
       const { frame, camera, epoch, cut, codec } = job;
       effects.push({ kind: 'send', frame, camera, epoch, cut, codec });
-      effects.push({ kind: 'wake', frame, afterMs: plan.jobTimeoutMs });
+      effects.push({ kind: 'wake', frame, afterMs: job.giveUpMs });
     }
   });
   jobs.forEach((job, index) => {

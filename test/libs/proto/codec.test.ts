@@ -172,7 +172,18 @@ test('A message of the largest lengths of its schema still fits into the limit o
   fits('plan', {
     ...{ epoch: 0xffffffff, policy: camera, cloud: camera, makespanMs: time, lowerBoundMs: time },
     ...{ segmentMs: new Array(4096).fill(time), uplinkBps: 1e12, jobTimeoutMs: time, round: 0 },
-    streams: cameras.map(() => ({ ...job, ...when, tailStartMs: time, tailEndMs: time, endMs: time })),
+    streams: cameras.map(() => ({
+      ...job,
+      ...when,
+      tailStartMs: time,
+      tailEndMs: time,
+      endMs: time,
+      giveUpMs: time,
+    })),
+  });
+  fits('transfer', {
+    ...{ round: 0xffffffff, wireBytes: 0xffffffff, wireMs: time, waiting: cameras },
+    ...{ unsentBytes: 0xffffffff, vehicleMs: time },
   });
   fits('tensor', {
     ...{ ...job, frame: 0xffffffff, epoch: 0xffffffff, dims: [8, 8, 8, 8, 8, 8, 8, 32] },
@@ -279,7 +290,7 @@ const PLAN: MessageOf<'plan'> = {
   streams: [
     {
       ...{ camera: 'front', cut: 2, codec: 'float32', headStartMs: 0, headEndMs: 3, uplinkStartMs: 3 },
-      ...{ uplinkEndMs: 4, tailStartMs: 4, tailEndMs: 5, endMs: 6 },
+      ...{ uplinkEndMs: 4, tailStartMs: 4, tailEndMs: 5, endMs: 6, giveUpMs: 0 },
     },
   ],
 };

@@ -73,7 +73,7 @@ export const transfer = (
 ): Untimed<CoordinatorEvent> => ({
   kind: 'transfer',
   node,
-  transfer: { round, wireBytes: 10_000, wireMs, waiting: [], unsent: [], vehicleMs: 0, ...more },
+  transfer: { round, wireBytes: 10_000, wireMs, waiting: [], unsentBytes: 0, vehicleMs: 0, ...more },
 });
 export const timeout = (round: number, phase: 'capture' | 'go'): Untimed<CoordinatorEvent> => ({
   kind: 'timeout',

@@ -182,6 +182,39 @@ describe('What a policy predicts', () => {
     near(jobTimeoutMs, 3 * makespanMs + 1000);
   });
 
+  test('Where a link is too slow for any tensor adaptive sends the first frame all the same, and no other policy does.', () => {
+    const crawling = vehicle({ uplinkBps: 1000 });
+    const sentBy = (policy: PolicyName): number[] =>
+      planOne(policy, crawling)
+        .streams.map(({ cut }) => cut)
+        .filter((cut) => cut < 5);
+    assert.deepEqual(sentBy('fixed'), []);
+    assert.equal(sentBy('adaptive').length, 1);
+    assert.ok(planOne('adaptive', crawling).streams[0]!.cut < 5);
+    const busy = { vehicleMs: 0, uplinkMs: 0 };
+    assert.ok(planOne('adaptive', { ...crawling, busy }).streams.every(({ cut }) => cut === 5));
+  });
+
+  test('Under adaptive a frame is given up once it has waited as long again as the rest of the network takes.', () => {
+    for (const { cut, uplinkStartMs, endMs, giveUpMs } of planOne('adaptive').streams) {
+      const restMs = vehicle()
+        .segmentMs.slice(cut)
+        .reduce((sum, ms) => sum + ms, 0);
+      near(giveUpMs!, endMs - uplinkStartMs + restMs);
+    }
+    assert.ok(planOne('exact').streams.every(({ giveUpMs }) => giveUpMs === undefined));
+  });
+
+  test('A plan for what is left of a round begins when processor and uplink are free.', () => {
+    const busy = { vehicleMs: 50, uplinkMs: 2000 };
+    const { streams, round } = planVehicles('adaptive', [vehicle({ busy })], cloud(), TENSORS, 4, 9)[0]!.plan;
+    assert.equal(round, 9);
+    assert.ok(streams.every(({ headStartMs }) => headStartMs >= 50));
+    const sent = streams.filter(({ cut }) => cut < 5);
+    assert.ok(sent.every(({ uplinkStartMs }) => uplinkStartMs >= 2000));
+    assert.ok(sent.length < planOne('adaptive').streams.filter(({ cut }) => cut < 5).length);
+  });
+
   test('Without a cloud every stream is local, under the name of the policy that was asked for.', () => {
     for (const policy of PolicyName.options) {
       const plan = planVehicles(policy, [vehicle()], undefined, ALL_CODECS, 1)[0]!.plan;

@@ -607,7 +607,7 @@ describe('Links that change', () => {
     const state = collectState(under('adaptive'), [slow(), slow()]);
     const { state: after, effects } = step(state, {
       atMs: 9,
-      ...slow({ waiting: ['camera-3', 'camera-4'], unsent: ['camera-2'], vehicleMs: 12 }),
+      ...slow({ waiting: ['camera-3', 'camera-4'], unsentBytes: 2000, vehicleMs: 12 }),
     } as CoordinatorEvent);
     // At a tenth of the rate a tensor of cut 2 takes 160 ms: the network itself takes 100.
     assert.deepEqual(cutsOf(effects), [

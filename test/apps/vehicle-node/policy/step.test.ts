@@ -575,7 +575,8 @@ describe('Plans', () => {
   });
 
   test('Each confirmed tensor is told with its time on the wire, and with what is left of the round.', () => {
-    const four = [1, 2, 3, 4].map((n) => stream(`camera-${n}`, 2));
+    // At the plan's 1 Mbit/s 16 ms are 2,000 bytes.
+    const four = [1, 2, 3, 4].map((n) => ({ ...stream(`camera-${n}`, 2), uplinkEndMs: 16 }));
     const { effects } = drive([
       ...begun(four, 4, ['run 1 head 0-2 30 ms']),
       [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
@@ -588,9 +589,29 @@ describe('Plans', () => {
       kind: 'transferred',
       report: {
         ...{ round: 1, wireBytes: 2100, wireMs: 16.5, vehicleMs: 28 },
-        ...{ waiting: ['camera-4'], unsent: ['camera-2', 'camera-3'] },
+        // Half of the second, which is on the wire, and all of the third.
+        ...{ waiting: ['camera-4'], unsentBytes: 3000 },
       },
     });
+  });
+
+  test('A stream that says when to give up is given up then, and that is told of its link unless it was sent.', () => {
+    const hasty = { ...stream('camera-1', 2), uplinkEndMs: 16, giveUpMs: 250 };
+    const rows: Row[] = [
+      ...begun([hasty], 1, ['run 1 head 0-2 30 ms']),
+      [runDone(1), 'send 1 cut 2 float32', 'wake 1 in 250 ms'],
+    ];
+    const late = (atMs: number): Row[0] => ({ ...timeout(1), atMs }) as never;
+    const { effects } = drive([...rows, [late(256), 'stop 1', 'run 1 local 2-3 70 ms']]);
+    assert.deepEqual(
+      effects.find(({ kind }) => kind === 'transferred'),
+      {
+        kind: 'transferred',
+        report: { round: 1, wireBytes: 2000, wireMs: 250, waiting: [], unsentBytes: 0, vehicleMs: 0 },
+      },
+    );
+    const after = drive([...rows, [sent(1)], [late(257), 'run 1 local 2-3 70 ms']]);
+    assert.ok(!after.effects.some(({ kind }) => kind === 'transferred'));
   });
 
   test('Cameras that the plan does not know run here, after those that it knows.', () => {
