@@ -73,7 +73,7 @@ function likeLines(profiling: Profiling, origin: Extract<Origin, { kind: 'like' 
   if (prediction.isMeasured) return [`its own times there, ${when}`, ...apartLines(profiling, ''), ...whose];
   return [
     `PREDICTED from the times of ${printable(from)} there, ${when}`,
-    'predicted times are typically off by a third, and can be by a factor of two: docs/results/prediction.md',
+    'predicted times are typically off by a tenth, and can be by a third: docs/results/prediction.md',
     ...substitutes.map(
       ({ kind, by, share }) =>
         `${printable(from)} has no ${NAMES[kind][0]}: it is taken at the rate of ${NAMES[by][1]}, ${percent(share)} of the predicted time`,
