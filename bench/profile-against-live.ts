@@ -29,7 +29,7 @@ function planAt(epoch: number, cut: number, model: PreparedModel): VehiclePlan {
     ...{ epoch, policy: 'hand-made', cloud: CLOUD, makespanMs: 4, lowerBoundMs: 0 },
     streams: [{ camera: 'camera-1', cut, codec: 'float32', ...times, endMs: 4 }],
     segmentMs: model.segments.map(() => 1),
-    ...{ uplinkBps: UPLINK_BPS, jobTimeoutMs: 60_000, round: 0 },
+    ...{ uplinkBps: UPLINK_BPS, jobTimeoutMs: 60_000, round: 0, granted: false },
   };
 }
 

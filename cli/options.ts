@@ -47,12 +47,17 @@ export function powerModel(option: string, words: string): PowerModel {
   return { cpuW, radioW, idleW };
 }
 
-/** Bits per second of a named link, or of a rate in Mbit/s. @throws UsageError for anything else. */
+/** Bits per second of `--link`: a named link, or a rate in Mbit/s. @throws UsageError for anything else. */
 export function linkBps(word: string): number {
+  return rateBps('--link', word);
+}
+
+/** Bits per second of a named link, or of a rate in Mbit/s. @throws UsageError for anything else. */
+export function rateBps(option: string, word: string): number {
   const mbit = LINKS[word] ?? Number(word);
   if (word.trim() === '' || !(mbit > 0) || !Number.isFinite(mbit) || mbit > 100_000)
     throw new UsageError(
-      `--link ${word}: must be ${Object.keys(LINKS).join(', ')}, or a rate in Mbit/s above 0 and at most 100000`,
+      `${option} ${word}: must be ${Object.keys(LINKS).join(', ')}, or a rate in Mbit/s above 0 and at most 100000`,
     );
   return mbit * 1e6;
 }

@@ -12,7 +12,7 @@ export interface PolicySummary {
   readonly name: string;
   /** Measured rounds, of all vehicles. */
   readonly rounds: number;
-  /** Medians over vehicles and rounds, in ms. */
+  /** Medians over vehicles and rounds, in ms; of vehicles that share a channel over rounds, each as long as its longest. */
   readonly makespanMs: number;
   readonly predictedMs: number;
   readonly lowerBoundMs: number;
@@ -137,6 +137,7 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
  * @param cutNames names of the model's cuts.
  * @param power the vehicles' power, by which their spans become energy.
  * @param lossy what lossy codecs make of frames, by `lossyKey`, and how much may be lost.
+ * @param sharesChannel the vehicles share a channel: a round is over when the last of them is.
  */
 export function summarise(
   logs: readonly LogReader[],
@@ -144,6 +145,7 @@ export function summarise(
   cutNames: readonly string[],
   power: PowerModel = RASPBERRY_PI_CLASS,
   lossy: { readonly answers: ReadonlyMap<string, LossyAnswer>; readonly maxLoss: number } = NOTHING_LOST,
+  sharesChannel = false,
 ): RunSummary {
   const vehicles = vehicleLogs(logs).map(({ run, log }) => ({
     node: run.node,
@@ -160,16 +162,17 @@ export function summarise(
   );
   const byPolicy = Map.groupBy(rounds, ({ row }) => row.policy);
   const measured = [...byPolicy].map(([name, of]) => {
-    const makespanMs = median(of.map(({ row }) => row.makespan_ms));
-    const predictedMs = median(of.map(({ row }) => row.predicted_ms));
+    const rows = sharesChannel ? [...Map.groupBy(of, ({ row }) => row.round).values()].map(together) : of;
+    const makespanMs = median(rows.map(({ row }) => row.makespan_ms));
+    const predictedMs = median(rows.map(({ row }) => row.predicted_ms));
     return {
       name,
       rounds: of.length,
       makespanMs,
       predictedMs,
-      lowerBoundMs: median(of.map(({ row }) => row.lower_bound_ms)),
+      lowerBoundMs: median(rows.map(({ row }) => row.lower_bound_ms)),
       ratio: makespanMs / predictedMs,
-      uplinkShare: median(of.map(({ row, work }) => uplinkShare(row, work))),
+      uplinkShare: median(rows.map(({ row, work }) => uplinkShare(row, work))),
       // A round in which no camera gave a frame has no energy per frame.
       energyPerFrameJ: median(
         of.filter(({ work }) => work.frames > 0).map(({ row, work }) => energyPerFrameJ(row, work, power)),
@@ -266,6 +269,28 @@ function waysByRound(log: LogReader, cutNames: readonly string[]): Map<number, s
     ways.set(round, [...(ways.get(round) ?? []), way]);
   }
   return ways;
+}
+
+type Measured = { readonly row: Row<'round'>; readonly work: Work };
+
+/** A round of all vehicles as one. */
+function together(of: readonly Measured[]): Measured {
+  const most = (value: (row: Row<'round'>) => number): number => Math.max(...of.map(({ row }) => value(row)));
+  const sum = (value: (work: Work) => number): number =>
+    of.reduce((total, { work }) => total + value(work), 0);
+  return {
+    row: {
+      ...of[0]!.row,
+      makespan_ms: most((row) => row.makespan_ms),
+      predicted_ms: most((row) => row.predicted_ms),
+      lower_bound_ms: most((row) => row.lower_bound_ms),
+    },
+    work: {
+      frames: sum(({ frames }) => frames),
+      processorMs: sum(({ processorMs }) => processorMs),
+      uplinkMs: sum(({ uplinkMs }) => uplinkMs),
+    },
+  };
 }
 
 function uplinkShare({ makespan_ms }: Row<'round'>, { uplinkMs }: Work): number {

@@ -5,7 +5,8 @@ import { z } from 'zod';
 /**
  * How the cameras' frames are shared between vehicle and cloud; named as in the literature. `adaptive` is `exact` on the
  * rate that each link is seen to have, planned anew when that changes; `fixed` is `exact` on the rate that it is said to
- * have, whatever comes.
+ * have, whatever comes. The last two are for a shared channel: each vehicle plans as if it were alone, or on its equal part
+ * of the channel, and all send at once.
  */
 export const PolicyName = z.enum([
   'lo',
@@ -17,6 +18,8 @@ export const PolicyName = z.enum([
   'exact',
   'fixed',
   'adaptive',
+  'uncoordinated',
+  'fair-share',
 ]);
 export type PolicyName = z.infer<typeof PolicyName>;
 
@@ -51,6 +54,8 @@ export const RoadsideUnitConfig = z.strictObject({
   codedPoints: z.array(CodedPoint).default([]),
   /** No job may lose more than this. */
   maxLoss: z.number().min(0).default(0),
+  /** Vehicles share one channel of this rate, in bit/s, instead of having a link each: `exact` plans for all of them. */
+  channelBps: z.number().positive().optional(),
   /** Rounds begin when so many vehicles and a cloud worker are there. */
   vehicles: z.number().int().min(1).max(1000),
   /** Policies in turn, each for so many rounds, the first ones of which are not measured. */

@@ -75,6 +75,12 @@ export class RoadsideUnit {
     session.subscribe('report', '+', (report, from) =>
       this.#steps.take({ kind: 'report', node: from, report }),
     );
+    session.subscribe('channelAsk', '+', (ask, from) =>
+      this.#steps.take({ kind: 'channel-asked', node: from, ask }),
+    );
+    session.subscribe('channelEnd', '+', (end, from) =>
+      this.#steps.take({ kind: 'channel-ended', node: from, end }),
+    );
     session.subscribe('transfer', '+', (transfer, from) =>
       this.#steps.take({ kind: 'transfer', node: from, transfer }),
     );
@@ -119,6 +125,12 @@ export class RoadsideUnit {
         // What came before the first round, connecting and measuring, was start-up.
         this.#log.warm();
         this.#session!.publish('round', effect.vehicle, effect.round);
+        return;
+      case 'grant-channel':
+        this.#session!.publish('channelGrant', effect.vehicle, effect.grant);
+        return;
+      case 'wake-channel':
+        this.#clock.after(effect.afterMs, () => this.#steps.take({ kind: 'channel-due' }));
         return;
       case 'wake': {
         const { round, phase, afterMs } = effect;

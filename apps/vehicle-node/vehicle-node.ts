@@ -12,7 +12,15 @@ import {
   sendTensor,
   type Transfer,
 } from '@splitlane/net';
-import { isCoded, PROTOCOL_VERSION, RefusedError, type Round } from '@splitlane/proto';
+import {
+  type Codec,
+  chunkBytesFor,
+  isCoded,
+  PROTOCOL_VERSION,
+  RefusedError,
+  type Round,
+  wireBytes,
+} from '@splitlane/proto';
 import type { VehicleConfig } from './config.ts';
 import { type Camera, CameraError, type Frame, openCamera } from './io/camera.ts';
 import type { VehicleEffect, VehicleEvent } from './policy/events.ts';
@@ -128,6 +136,7 @@ export class VehicleNode {
       this.#policy = plan.policy;
       this.#steps.take({ kind: 'plan', plan });
     });
+    session.subscribe('channelGrant', node, (grant) => this.#steps.take({ kind: 'granted', ...grant }));
     session.subscribe('round', node, (round) => this.#steps.take({ kind: 'round', round }));
     session.subscribe('result', node, (result) => this.#steps.take({ kind: 'result', result }));
     session.subscribe('presence', '+', ({ online }, other) => {
@@ -152,6 +161,18 @@ export class VehicleNode {
         return void this.#run(effect);
       case 'send':
         return this.#send(effect);
+      case 'ask-channel': {
+        const { frame, epoch, camera } = effect;
+        const chunkBytes = chunkBytesFor(this.#config.link.uplinkBps);
+        const bytes = wireBytes(this.#tensorBytes(effect).length, chunkBytes, node);
+        this.#session.publish('channelAsk', node, { frame, epoch, camera, bytes });
+        return;
+      }
+      case 'end-channel': {
+        const { frame, whole } = effect;
+        this.#session.publish('channelEnd', node, { frame, whole });
+        return;
+      }
       case 'stop-send':
         return this.#transfers.get(effect.frame)?.stop();
       case 'wake': {
@@ -306,14 +327,18 @@ export class VehicleNode {
     }
   }
 
+  /** A job's tensor as it goes over the wire. */
+  #tensorBytes({ frame, codec }: { readonly frame: number; readonly codec: Codec }): Uint8Array {
+    const { tensor, jpeg, coded } = this.#held.get(frame)!;
+    if (codec === 'jpeg') return jpeg;
+    return isCoded(codec) ? coded! : new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength);
+  }
+
   #send(effect: VehicleEffect & { kind: 'send' }): void {
     const { frame, camera, epoch, cut, codec } = effect;
     const { node, link } = this.#config;
-    const held = this.#held.get(frame)!;
-    const { buffer, byteOffset, byteLength } = held.tensor;
-    const plain = new Uint8Array(buffer, byteOffset, byteLength);
-    const data = codec === 'jpeg' ? held.jpeg : isCoded(codec) ? held.coded! : plain;
-    const { width: frameWidth, height: frameHeight } = held.size;
+    const data = this.#tensorBytes(effect);
+    const { width: frameWidth, height: frameHeight } = this.#held.get(frame)!.size;
     const dims = [...this.#model.cuts[cut]!.dims];
     const header = { frame, epoch, camera, cut, codec, dims, frameWidth, frameHeight };
     const options = { uplinkBps: link.uplinkBps, now: () => this.#clock.now() };
@@ -321,11 +346,11 @@ export class VehicleNode {
     this.#transfers.set(frame, transfer);
     transfer.done
       .then(
-        ({ startMs, endMs, wireBytes }) => {
+        ({ startMs, endMs, wireBytes: onWire }) => {
           this.#span(frame, 'uplink', startMs, endMs);
-          const sample = { at_ms: endMs, frame, wire_bytes: wireBytes, wire_ms: endMs - startMs };
+          const sample = { at_ms: endMs, frame, wire_bytes: onWire, wire_ms: endMs - startMs };
           this.#log.write('link_sample', sample);
-          this.#steps.take({ kind: 'sent', frame, endMs, wireBytes, wireMs: endMs - startMs });
+          this.#steps.take({ kind: 'sent', frame, endMs, wireBytes: onWire, wireMs: endMs - startMs });
         },
         (error: Error) => this.#steps.take({ kind: 'send-failed', frame, reason: error.message }),
       )

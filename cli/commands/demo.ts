@@ -20,8 +20,11 @@ export function demoCommand(): Command {
     .option('--frames <dir>', 'pictures instead of the drawn road; sub-folders: one for each vehicle')
     .option(
       '--link <rate>',
-      'uplink of each vehicle: cat1, 3g, 4g, wifi, a rate in Mbit/s, or the file of a recorded link',
-      'wifi',
+      'uplink of each vehicle: cat1, 3g, 4g, wifi, a rate in Mbit/s, or the file of a recorded link (default: wifi)',
+    )
+    .option(
+      '--channel <rate>',
+      'one channel that all vehicles share, instead of a link each; rates as for --link',
     )
     .option('--rtt <ms>', 'round-trip time that is added to each link', '0')
     .option('--vehicle-ms <t,…>', 'time that a vehicle takes for the whole model; several in turn', '400')
@@ -32,8 +35,9 @@ export function demoCommand(): Command {
     )
     .option(
       '--policy <names>',
-      'of lo, ro, ro-jpeg, po, jps, jps-mix, exact, fixed, adaptive, separated by commas (default: ' +
-        'lo,ro,ro-jpeg,jps,exact; on a recorded link lo,ro-jpeg,fixed,adaptive)',
+      'of lo, ro, ro-jpeg, po, jps, jps-mix, exact, fixed, adaptive, uncoordinated, fair-share, separated by ' +
+        'commas (default: lo,ro,ro-jpeg,jps,exact; on a recorded link lo,ro-jpeg,fixed,adaptive; on a channel ' +
+        'lo,uncoordinated,fair-share,exact)',
     )
     .option(
       '--codecs <names>',
@@ -57,6 +61,7 @@ Examples:
   splitlane demo
   splitlane demo --link 4g --rtt 40 --policy lo,jps
   splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json
+  splitlane demo --vehicles 8 --channel 5.4 --vehicle-ms 1000,4000
   splitlane demo --model tiny-yolov2 --policy lo,exact --save-frames my-boxes`,
     )
     .action(async (words: DemoWords) => {

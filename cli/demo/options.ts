@@ -8,7 +8,7 @@ import { PolicyName } from '@splitlane/roadside-unit';
 import type { PowerModel } from '@splitlane/sched';
 import { UsageError } from '../exit-codes.ts';
 import { framesDirs, SCENE_SEED } from '../frames.ts';
-import { amount, linkBps, milliseconds, namesOf, powerModel, whole } from '../options.ts';
+import { amount, linkBps, milliseconds, namesOf, powerModel, rateBps, whole } from '../options.ts';
 
 /** What commander hands over. */
 export interface DemoWords {
@@ -17,7 +17,8 @@ export interface DemoWords {
   readonly rounds: string;
   readonly model: string;
   readonly frames?: string;
-  readonly link: string;
+  readonly link?: string;
+  readonly channel?: string;
   readonly rtt: string;
   readonly vehicleMs: string;
   readonly power: string;
@@ -40,6 +41,8 @@ export interface DemoOptions {
   readonly framesDirs: readonly string[];
   /** Of a recorded link the mean. */
   readonly uplinkBps: number;
+  /** Rate of the channel that all vehicles share, instead of a link each. */
+  readonly channelBps?: number;
   /** File of a recorded link. */
   readonly linkTrace?: string;
   readonly rttMs: number;
@@ -63,19 +66,25 @@ export interface DemoOptions {
 const DEFAULT_POLICIES: readonly PolicyName[] = ['lo', 'ro', 'ro-jpeg', 'jps', 'exact'];
 /** On a recorded link: one plan for its mean rate, or a plan for what it is seen to be. */
 const TRACE_POLICIES: readonly PolicyName[] = ['lo', 'ro-jpeg', 'fixed', 'adaptive'];
+/** On a shared channel: the rivals that know of no other, and one plan for all. */
+const CHANNEL_POLICIES: readonly PolicyName[] = ['lo', 'uncoordinated', 'fair-share', 'exact'];
+const FOR_CHANNELS: ReadonlySet<PolicyName> = new Set(['uncoordinated', 'fair-share']);
+const DEFAULT_LINK = 'wifi';
 const MAX_VEHICLES = 64;
 const MAX_CAMERAS = 64;
 
 /** @throws UsageError that names the option, what it was, and what it may be. */
 export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
   const keepFramesOnBoard = words.keepFramesOnBoard === true;
+  if (words.channel !== undefined && words.link !== undefined)
+    throw new UsageError('--channel and --link: vehicles share a channel, or have a link each');
   return {
     vehicles: whole('--vehicles', words.vehicles, MAX_VEHICLES),
     cameras: whole('--cameras', words.cameras, MAX_CAMERAS),
     rounds: whole('--rounds', words.rounds, 1_000_000),
     model: words.model,
     framesDirs: words.frames === undefined ? [] : framesDirs('--frames', words.frames),
-    ...linkOf(words.link),
+    ...linksOf(words),
     rttMs: milliseconds('--rtt', words.rtt, 0),
     vehicleMs: words.vehicleMs.split(',').map((word) => milliseconds('--vehicle-ms', word, Number.MIN_VALUE)),
     power: powerModel('--power', words.power),
@@ -120,8 +129,15 @@ export function makeOwnFolder(option: string, folder: string): void {
   }
 }
 
-/** A rate, or where a file has that name a recorded link. */
-function linkOf(word: string): Pick<DemoOptions, 'uplinkBps' | 'linkTrace'> {
+/** A channel for all, or of each vehicle's link a rate or, where a file has that name, a recorded one. */
+function linksOf({
+  link: word = DEFAULT_LINK,
+  channel,
+}: DemoWords): Pick<DemoOptions, 'uplinkBps' | 'linkTrace' | 'channelBps'> {
+  if (channel !== undefined) {
+    const channelBps = rateBps('--channel', channel);
+    return { uplinkBps: channelBps, channelBps };
+  }
   if (!isFile(word)) return { uplinkBps: linkBps(word) };
   const linkTrace = path.resolve(word);
   return { uplinkBps: readLinkTrace(linkTrace).meanBps, linkTrace };
@@ -131,11 +147,15 @@ function isFile(word: string): boolean {
   return statSync(word, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-function policies({ policy, link }: DemoWords, keepFramesOnBoard: boolean): PolicyName[] {
+function policies({ policy, link, channel }: DemoWords, keepFramesOnBoard: boolean): PolicyName[] {
   const sendsFrames = (name: PolicyName): boolean => name === 'ro' || name === 'ro-jpeg';
-  const usual = isFile(link) ? TRACE_POLICIES : DEFAULT_POLICIES;
+  const usual =
+    channel !== undefined ? CHANNEL_POLICIES : link && isFile(link) ? TRACE_POLICIES : DEFAULT_POLICIES;
   if (policy === undefined) return usual.filter((name) => !keepFramesOnBoard || !sendsFrames(name));
   const named = namesOf('--policy', policy, PolicyName.options);
+  const alone = channel === undefined ? named.find((name) => FOR_CHANNELS.has(name)) : undefined;
+  if (alone !== undefined)
+    throw new UsageError(`--policy ${alone}: it is for vehicles that share a --channel`);
   const forbidden = keepFramesOnBoard ? named.find(sendsFrames) : undefined;
   if (forbidden !== undefined)
     throw new UsageError(`--policy ${forbidden}: it sends frames, which --keep-frames-on-board forbids`);

@@ -1,10 +1,12 @@
 /** The main job: a roadside unit, a cloud worker and vehicles as processes, one campaign, one table. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { systemClock } from '@splitlane/clock';
 import type { CloudConfig } from '@splitlane/cloud';
 import { type PreparedModel, prepareModel } from '@splitlane/dnn';
 import { answeredFrames, type RunSummary, summarise } from '@splitlane/field-tests';
 import { openRun } from '@splitlane/journal';
+import { SharedChannel } from '@splitlane/net';
 import { isCoded } from '@splitlane/proto';
 import type { CampaignProgress, CodedPoint, RoadsideUnitConfig } from '@splitlane/roadside-unit';
 import { type Camera, type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
@@ -76,6 +78,7 @@ export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Pro
       model.cuts.map(({ id }) => id),
       options.power,
       { answers: lossy, maxLoss: options.maxLoss },
+      options.channelBps !== undefined,
     );
   } finally {
     for (const log of logs) log.close();
@@ -116,13 +119,16 @@ async function campaign(
     writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
     return file;
   };
+  let channel: SharedChannel | undefined;
   try {
     progress.show('starting the nodes', 0);
     const rsu = roadsideUnitConfig(options, model, codedPoints);
     const port = (await unlessEnded(supervisor.start(rsu.node, 'rsu', save(rsu.node, rsu))))!;
     progress.show('starting the nodes', 0.3);
     const cloud = cloudConfig(options, port);
-    const vehicles = vehicleConfigs(options, port);
+    if (options.channelBps !== undefined)
+      channel = new SharedChannel({ host: HOST, port, bps: options.channelBps }, systemClock);
+    const vehicles = vehicleConfigs(options, channel ? await channel.start() : port);
     await unlessEnded(
       Promise.all([
         supervisor.start(cloud.node, 'cloud', save(cloud.node, cloud)),
@@ -138,6 +144,7 @@ async function campaign(
   } finally {
     progress.clear();
     await supervisor.stop();
+    await channel?.stop();
   }
 }
 
@@ -154,6 +161,7 @@ function roadsideUnitConfig(
     codecs: [...options.codecs],
     codedPoints: [...codedPoints],
     maxLoss: options.maxLoss,
+    ...(options.channelBps === undefined ? {} : { channelBps: options.channelBps }),
     vehicles: options.vehicles,
     campaign: {
       policies: [...options.policies],

@@ -1,6 +1,9 @@
 export { decode, encode, WireError } from './codec.ts';
 export {
   Box,
+  ChannelAsk,
+  ChannelEnd,
+  ChannelGrant,
   Class,
   Codec,
   CutShape,

@@ -130,6 +130,8 @@ export const VehiclePlan = z
     jobTimeoutMs: ms,
     /** Only for the frames of this round that have not begun; 0: for whole rounds from now on. */
     round: count,
+    /** Tensors wait until the roadside unit grants the channel that vehicles share. */
+    granted: z.boolean(),
   })
   .refine(
     (plan) => plan.streams.every((stream) => stream.cut <= plan.segmentMs.length),
@@ -161,6 +163,22 @@ export const Report = z
   })
   .readonly();
 export type Report = z.infer<typeof Report>;
+
+/** A tensor is ready for a channel that vehicles share. */
+export const ChannelAsk = z
+  .object({ frame: count, epoch: count, camera: Name, bytes: z.number().int().min(1).max(0xffffffff) })
+  .readonly();
+export type ChannelAsk = z.infer<typeof ChannelAsk>;
+
+/** The channel is a vehicle's for one tensor. */
+export const ChannelGrant = z
+  .object({ frame: count, epoch: z.number().int().min(1).max(0xffffffff) })
+  .readonly();
+export type ChannelGrant = z.infer<typeof ChannelGrant>;
+
+/** A tensor has left the channel, or is not wanted there any more. */
+export const ChannelEnd = z.object({ frame: count, whole: z.boolean() }).readonly();
+export type ChannelEnd = z.infer<typeof ChannelEnd>;
 
 /** What a tensor took on the wire, and what is left of the round: once it is confirmed by its result, or given up. */
 export const TransferReport = z

@@ -65,7 +65,7 @@ const STREAM = {
 };
 const PLAN = {
   ...{ epoch: 1, policy: 'ro', cloud: 'cloud-1', streams: [STREAM], makespanMs: 2, lowerBoundMs: 1 },
-  ...{ segmentMs: [1, 1, 1, 1], uplinkBps: 4e6, jobTimeoutMs: 1000, round: 0 },
+  ...{ segmentMs: [1, 1, 1, 1], uplinkBps: 4e6, jobTimeoutMs: 1000, round: 0, granted: false },
 };
 const HELLO = {
   ...{ protocol: 1, role: 'vehicle', modelHash: '0'.repeat(64), cameras: ['camera-1'], vehicleMs: 100 },

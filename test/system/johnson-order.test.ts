@@ -50,6 +50,7 @@ function handMadePlan(epoch: number, jobs: readonly Job[], order: readonly numbe
     uplinkBps: UPLINK_BPS,
     jobTimeoutMs: 30_000,
     round: 0,
+    granted: false,
   };
 }
 

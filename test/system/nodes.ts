@@ -225,6 +225,8 @@ export interface CampaignOptions {
   readonly rounds?: number;
   readonly vehicleMs?: number;
   readonly uplinkBps?: number;
+  /** Vehicles share a channel of that rate. */
+  readonly channelBps?: number;
   /** The port that a vehicle connects to, given the broker's: where somebody stands in between. */
   readonly portOf?: (vehicle: string, port: number) => Promise<number>;
   readonly onProgress?: (progress: CampaignProgress) => void;
@@ -247,7 +249,8 @@ export const WARM_UP_ROUNDS = 1;
 
 /** Starts a campaign; it goes on by itself. */
 export async function startCampaign(nodes: Nodes, options: CampaignOptions): Promise<Campaign> {
-  const { vehicles = 1, cameras = 2, rounds = 3, vehicleMs = 100, uplinkBps = 4e6, onProgress } = options;
+  const { vehicles = 1, cameras = 2, rounds = 3, vehicleMs = 100, onProgress, channelBps } = options;
+  const { uplinkBps = channelBps ?? 4e6 } = options;
   const [model, folder] = await Promise.all([nodes.prepare(), nodes.pictures()]);
   const done = Promise.withResolvers<void>();
   done.promise.catch(() => {});
@@ -261,6 +264,7 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
       codecs: ['float32'],
       codedPoints: [],
       maxLoss: 0,
+      ...(channelBps === undefined ? {} : { channelBps }),
       vehicles,
       campaign: { policies: [...options.policies], warmUpRounds: WARM_UP_ROUNDS, rounds, repeat: false },
       log: nodes.log,

@@ -43,7 +43,7 @@ function planAt(epoch: number, cut: number, segments: number): VehiclePlan {
       { camera: 'camera-1', cut, codec: 'float32', ...times, tailStartMs: 2, tailEndMs: 3, endMs: 4 },
     ],
     segmentMs: new Array<number>(segments).fill(1),
-    ...{ uplinkBps: UPLINK_BPS, jobTimeoutMs: 60_000, round: 0 },
+    ...{ uplinkBps: UPLINK_BPS, jobTimeoutMs: 60_000, round: 0, granted: false },
   };
 }
 

@@ -1,5 +1,16 @@
 /** What can happen to a roadside unit, and what it can do about it, as plain data. Times in ms, own clock. */
-import type { Hello, Profile, Ready, Report, Round, TransferReport, VehiclePlan } from '@splitlane/proto';
+import type {
+  ChannelAsk,
+  ChannelEnd,
+  ChannelGrant,
+  Hello,
+  Profile,
+  Ready,
+  Report,
+  Round,
+  TransferReport,
+  VehiclePlan,
+} from '@splitlane/proto';
 
 export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'hello'; readonly node: string; readonly hello: Hello }
@@ -7,6 +18,9 @@ export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'profile'; readonly node: string; readonly profile: Profile }
   | { readonly kind: 'ready'; readonly node: string; readonly ready: Ready }
   | { readonly kind: 'report'; readonly node: string; readonly report: Report }
+  | { readonly kind: 'channel-asked'; readonly node: string; readonly ask: ChannelAsk }
+  | { readonly kind: 'channel-ended'; readonly node: string; readonly end: ChannelEnd }
+  | { readonly kind: 'channel-due' }
   | { readonly kind: 'transfer'; readonly node: string; readonly transfer: TransferReport }
   | { readonly kind: 'measure-timeout'; readonly node: string }
   | { readonly kind: 'timeout'; readonly round: number; readonly phase: Round['phase'] }
@@ -23,6 +37,10 @@ export type CoordinatorEffect =
   | { readonly kind: 'measure'; readonly node: string; readonly timeoutMs: number }
   | { readonly kind: 'plan'; readonly vehicle: string; readonly plan: VehiclePlan }
   | { readonly kind: 'round'; readonly vehicle: string; readonly round: Round }
+  /** The shared channel is a vehicle's for one tensor. */
+  | { readonly kind: 'grant-channel'; readonly vehicle: string; readonly grant: ChannelGrant }
+  /** Tell of `channel-due` when `afterMs` have passed. */
+  | { readonly kind: 'wake-channel'; readonly afterMs: number }
   | {
       readonly kind: 'wake';
       readonly round: number;

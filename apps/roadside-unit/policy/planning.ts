@@ -15,15 +15,19 @@ import {
 import {
   type Cut,
   endOf,
+  fairShare,
   fleetGantt,
   type JobSchedule,
   jobAt,
   lowerBound,
   type Plan,
   POLICIES,
+  planFleet,
   type Uplink,
+  uncoordinated,
 } from '@splitlane/sched';
 import type { CodedPoint, PolicyName } from '../config.ts';
+import type { ChannelOrder } from './grants.ts';
 
 /** A vehicle as planning sees it. */
 export interface PlannedVehicle {
@@ -68,6 +72,25 @@ export interface SendingRules {
   /** What is known of coded tensors, and how much a job may lose. */
   readonly codedPoints: readonly CodedPoint[];
   readonly maxLoss: number;
+  /** Rate of the channel that all vehicles share, in bit/s; each has a link of its own unless given. */
+  readonly channelBps?: number | undefined;
+}
+
+/** A vehicle's part of a plan, before it is judged with the others. */
+interface Choice {
+  readonly cuts: readonly CodedCut[];
+  /** Index of the cut of each camera. */
+  readonly jobCuts: readonly number[];
+  /** Cameras in the order in which their heads start. */
+  readonly order: readonly number[];
+  /** No plan of it, or of all vehicles that share its channel, ends earlier. */
+  readonly lowerBoundMs: number;
+}
+
+export interface VehiclePlans {
+  readonly plans: readonly { readonly vehicle: string; readonly plan: VehiclePlan }[];
+  /** The cameras that send in the order in which they are to have a shared channel. */
+  readonly channelOrder: ChannelOrder;
 }
 
 /**
@@ -82,64 +105,121 @@ export function planVehicles(
   rules: SendingRules,
   epoch: number,
   round = 0,
-): { readonly vehicle: string; readonly plan: VehiclePlan }[] {
-  // Where vehicles outnumber the threads each has a part of one, and its tails take the longer.
-  const crowd = Math.max(1, vehicles.length / (cloud?.workers ?? 1));
-  const chosen = vehicles.map((vehicle) => {
-    const codecs: readonly Codec[] = policy === 'ro-jpeg' ? [...rules.codecs, 'jpeg'] : rules.codecs;
-    const candidates = candidatesOf(vehicle, cloud, { ...rules, codecs });
-    const cuts =
-      policy === 'ro'
-        ? candidatesOf(vehicle, cloud, { ...rules, codecs: ['float32'] })
-        : policy === 'ro-jpeg'
-          ? candidates.toSorted((a, b) => Number(b.codec === 'jpeg') - Number(a.codec === 'jpeg'))
-          : candidates;
-    const { busy } = vehicle;
-    const uplink: Uplink = { uplinkBps: vehicle.uplinkBps, rttMs: vehicle.rttMs };
-    const conditions = busy ? { ...uplink, busy } : uplink;
-    const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
-    const best = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, conditions);
-    const plan = policy === 'adaptive' && cloud && !busy ? withProbe(best, cuts, uplink) : best;
-    const jobs = plan.jobCuts.map((index) => jobAt(cuts[index]!, uplink));
-    return { vehicle, candidates, cuts, plan, jobs };
-  });
+): VehiclePlans {
+  const { channelBps } = rules;
+  const together = cloud && channelBps !== undefined ? TOGETHER[policy] : undefined;
+  const choices = together
+    ? chooseTogether(together, vehicles, cloud!, rules, channelBps!)
+    : vehicles.map((vehicle) => chooseAlone(policy, vehicle, cloud, rules, vehicles.length));
   const rttMs = Math.max(0, ...vehicles.map((vehicle) => vehicle.rttMs));
   const schedules = fleetGantt(
-    chosen.map(({ vehicle: { busy }, jobs, plan }) => ({
-      ...{ jobs, order: plan.order },
-      ...(busy ? { busy } : {}),
-    })),
+    choices.map(({ cuts, jobCuts, order }, index) => {
+      const { busy, uplinkBps } = vehicles[index]!;
+      const jobs = jobCuts.map((cut) => jobAt(cuts[cut]!, { uplinkBps: channelBps ?? uplinkBps, rttMs }));
+      return { jobs, order, ...(busy ? { busy } : {}), ...(channelBps === undefined ? {} : { link: 0 }) };
+    }),
     {
       cloudWorkers: cloud?.workers ?? 1,
       uplinkDelayMs: rttMs / 2,
       returnMs: Math.max(0, (cloud?.fixedMs ?? 0) - rttMs / 2),
     },
   );
-  return chosen.map(({ vehicle, candidates, cuts, plan }, index) => {
+  // Who shares a channel may have to wait for all others.
+  const latestMs = Math.max(0, ...schedules.map(endOf));
+  const plans = choices.map(({ cuts, jobCuts, lowerBoundMs }, index) => {
+    const vehicle = vehicles[index]!;
     const schedule = schedules[index]!;
     const makespanMs = endOf(schedule);
     const streams = schedule.map((job): StreamPlan => {
-      const cut = cuts[plan.jobCuts[job.job]!]!;
+      const cut = cuts[jobCuts[job.job]!]!;
       const number = vehicle.cuts.findIndex(({ id }) => id === cut.id);
       const planned = streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
       return policy === 'adaptive' ? { ...planned, giveUpMs: giveUpMs(planned, vehicle) } : planned;
     });
-    return {
-      vehicle: vehicle.node,
-      plan: {
-        epoch,
-        policy,
-        cloud: cloud?.node ?? '',
-        streams,
-        makespanMs,
-        lowerBoundMs: Math.min(makespanMs, vehicleAndUplinkBound(candidates, vehicle)),
-        segmentMs: [...vehicle.segmentMs],
-        uplinkBps: vehicle.uplinkBps,
-        jobTimeoutMs: TIMEOUT_FACTOR * makespanMs + TIMEOUT_GRACE_MS,
-        round,
-      },
+    const plan: VehiclePlan = {
+      ...{ epoch, policy, cloud: cloud?.node ?? '', streams, makespanMs, round },
+      lowerBoundMs: Math.min(makespanMs, lowerBoundMs),
+      segmentMs: [...vehicle.segmentMs],
+      uplinkBps: channelBps ?? vehicle.uplinkBps,
+      jobTimeoutMs: TIMEOUT_FACTOR * (channelBps === undefined ? makespanMs : latestMs) + TIMEOUT_GRACE_MS,
+      granted: together === planFleet,
     };
+    return { vehicle: vehicle.node, plan };
   });
+  return { plans, channelOrder: channelOrderOf(plans) };
+}
+
+/** How vehicles that share a channel are planned. */
+const TOGETHER: Partial<Record<PolicyName, typeof planFleet>> = {
+  exact: planFleet,
+  uncoordinated,
+  'fair-share': fairShare,
+};
+
+function chooseTogether(
+  plan: typeof planFleet,
+  vehicles: readonly PlannedVehicle[],
+  cloud: PlannedCloud,
+  rules: SendingRules,
+  channelBps: number,
+): Choice[] {
+  // Vehicles of one kind share one table: it is looked at once.
+  const tables = new Map<string, CodedCut[]>();
+  const cutsOf = (vehicle: PlannedVehicle): CodedCut[] => {
+    const { segmentMs, slowdown, jpegBytes } = vehicle;
+    const key = JSON.stringify([segmentMs, slowdown, jpegBytes, vehicle.node.length]);
+    const cuts = tables.get(key) ?? candidatesOf({ ...vehicle, uplinkBps: channelBps }, cloud, rules);
+    tables.set(key, cuts);
+    return cuts;
+  };
+  const fleet = vehicles.map((vehicle) => {
+    const cuts = cutsOf(vehicle);
+    return { id: vehicle.node, cameras: vehicle.cameras.map(() => cuts) };
+  });
+  const rttMs = Math.max(cloud.fixedMs, ...vehicles.map((vehicle) => vehicle.rttMs));
+  const planned = plan(fleet, { uplinkBps: channelBps, rttMs, cloudWorkers: cloud.workers });
+  return planned.vehicles.map(({ jobCuts, order }, index) => ({
+    cuts: fleet[index]!.cameras[0]! as CodedCut[],
+    ...{ jobCuts, order, lowerBoundMs: planned.lowerBoundMs },
+  }));
+}
+
+function chooseAlone(
+  policy: PolicyName,
+  vehicle: PlannedVehicle,
+  cloud: PlannedCloud | undefined,
+  rules: SendingRules,
+  vehicles: number,
+): Choice {
+  const codecs: readonly Codec[] = policy === 'ro-jpeg' ? [...rules.codecs, 'jpeg'] : rules.codecs;
+  const candidates = candidatesOf(vehicle, cloud, { ...rules, codecs });
+  const cuts =
+    policy === 'ro'
+      ? candidatesOf(vehicle, cloud, { ...rules, codecs: ['float32'] })
+      : policy === 'ro-jpeg'
+        ? candidates.toSorted((a, b) => Number(b.codec === 'jpeg') - Number(a.codec === 'jpeg'))
+        : candidates;
+  const { busy, uplinkBps, rttMs } = vehicle;
+  const uplink: Uplink = { uplinkBps, rttMs };
+  // Where vehicles outnumber the threads each has a part of one, and its tails take the longer.
+  const crowd = Math.max(1, vehicles / (cloud?.workers ?? 1));
+  const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
+  const conditions = busy ? { ...uplink, busy } : uplink;
+  const best = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, conditions);
+  const { jobCuts, order } = policy === 'adaptive' && cloud && !busy ? withProbe(best, cuts, uplink) : best;
+  return { cuts, jobCuts, order, lowerBoundMs: vehicleAndUplinkBound(candidates, vehicle) };
+}
+
+/** By the time at which their tensors start, as far as they send. */
+function channelOrderOf(plans: VehiclePlans['plans']): ChannelOrder {
+  return plans
+    .flatMap(({ vehicle, plan: { streams } }) =>
+      streams
+        .filter(({ uplinkStartMs, uplinkEndMs }) => uplinkEndMs > uplinkStartMs)
+        .map(({ camera, uplinkStartMs }) => ({ vehicle, camera, uplinkStartMs })),
+    )
+    .toSorted((a, b) => a.uplinkStartMs - b.uplinkStartMs)
+    .map(({ vehicle, camera }) => ({ vehicle, camera }));
 }
 
 /**
@@ -217,6 +297,8 @@ const PLANNED_AS: Partial<Record<PolicyName, keyof typeof POLICIES>> = {
   'ro-jpeg': 'ro',
   fixed: 'exact',
   adaptive: 'exact',
+  uncoordinated: 'exact',
+  'fair-share': 'exact',
 };
 
 /** `ro` takes the first way to send a frame, and for `ro-jpeg` that is the JPEG, where there is one. */

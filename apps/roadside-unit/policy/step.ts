@@ -14,6 +14,16 @@ import {
 } from '@splitlane/proto';
 import type { CodedPoint, PolicyName } from '../config.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
+import {
+  asks,
+  type GrantState,
+  type GrantStep,
+  gone,
+  initialGrants,
+  planned as plannedOnChannel,
+  sent,
+  woken,
+} from './grants.ts';
 import { estimateOf, hasChanged, type RateSample, withSample } from './link-rate.ts';
 import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning.ts';
 
@@ -24,6 +34,8 @@ export interface CoordinatorSetup {
   readonly codecs: readonly Codec[];
   readonly codedPoints: readonly CodedPoint[];
   readonly maxLoss: number;
+  /** Rate of the channel that all vehicles share; each has a link of its own unless given. */
+  readonly channelBps?: number | undefined;
   readonly vehicles: number;
   readonly campaign: {
     readonly policies: readonly PolicyName[];
@@ -71,6 +83,8 @@ export interface CoordinatorState {
   /** Something that the plan stands on has changed. */
   readonly stale: boolean;
   readonly makespanMs: number;
+  /** Who has the shared channel, where there is one. */
+  readonly grants?: GrantState | undefined;
   /** What is seen of the links under this policy, by vehicle: the latest transfers, and the rate that is planned with. */
   readonly links: Readonly<
     Record<string, { readonly samples: readonly RateSample[]; readonly bps?: number }>
@@ -87,6 +101,8 @@ export interface Step {
 
 const FIRST_FIXED_MS = 3;
 const FORGET_LINK_MS = 10_000;
+/** On a local network: a message's way, and from a grant's arrival to the first byte. Longer ways are seen in what comes back. */
+const GRANT_TIMES = { delayMs: 1, reactionMs: 1 };
 const FIRST_PREPARE_MS = 10;
 /** A VGG-16 on a slow machine takes a minute; whoever takes longer is taken for gone. */
 const MEASURE_TIMEOUT_MS = 300_000;
@@ -107,6 +123,8 @@ export function initialState(setup: CoordinatorSetup): CoordinatorState {
     epoch: 0,
     stale: true,
     makespanMs: 0,
+    grants:
+      setup.channelBps === undefined ? undefined : initialGrants({ bps: setup.channelBps, ...GRANT_TIMES }),
     links: {},
     seen: {},
     fixedMs: FIRST_FIXED_MS,
@@ -135,9 +153,9 @@ function react(
 ): CoordinatorState {
   switch (event.kind) {
     case 'hello':
-      return admit(state, event.node, event.hello, effects);
+      return admit(state, event.node, event.hello, event.atMs, effects);
     case 'gone':
-      return dismiss(state, event.node, effects);
+      return dismiss(state, event.node, event.atMs, effects);
     case 'profile':
       return learnProfile(state, event.node, event.profile, effects);
     case 'ready': {
@@ -151,12 +169,22 @@ function react(
     case 'report':
       if (!awaits(state, event.node, event.report.round, 'go')) return state;
       return answered(learnTails(forgetLink(state, event.node, event.atMs), event.report), event.node);
+    case 'channel-asked':
+      return onChannel(state, effects, (grants) =>
+        asks(grants, event.atMs, { vehicle: event.node, ...event.ask }),
+      );
+    case 'channel-ended':
+      return onChannel(state, effects, (grants) =>
+        sent(grants, event.atMs, { vehicle: event.node, ...event.end }),
+      );
+    case 'channel-due':
+      return onChannel(state, effects, (grants) => woken(grants, event.atMs));
     case 'transfer':
       return learnLink(state, event.node, event.transfer, event.atMs, effects);
     case 'measure-timeout':
       if (state.measuring !== event.node) return state;
       effects.push({ kind: 'fault', fault: 'measure-timeout', detail: event.node });
-      return dismiss(state, event.node, effects);
+      return dismiss(state, event.node, event.atMs, effects);
     case 'timeout': {
       const { open } = state;
       if (open?.round.round !== event.round || open.round.phase !== event.phase) return state;
@@ -171,6 +199,7 @@ function admit(
   state: CoordinatorState,
   node: string,
   hello: Hello,
+  atMs: number,
   effects: CoordinatorEffect[],
 ): CoordinatorState {
   const modelHash = state.modelHash ?? hello.modelHash;
@@ -179,9 +208,9 @@ function admit(
   if (reason !== '') {
     effects.push({ kind: 'fault', fault: 'node-refused', detail: `${node}: ${reason}` });
     // Whoever had this name before is not there any more.
-    return dismiss(state, node, effects);
+    return dismiss(state, node, atMs, effects);
   }
-  const before = dismiss(state, node, []);
+  const before = dismiss(state, node, atMs, []);
   return {
     ...before,
     modelHash,
@@ -208,9 +237,15 @@ function refusal(state: CoordinatorState, node: string, hello: Hello, modelHash:
     : `cloud worker ${cloud} is there already; only one is supported yet`;
 }
 
-function dismiss(state: CoordinatorState, node: string, effects: CoordinatorEffect[]): CoordinatorState {
-  const { [node]: gone, ...nodes } = state.nodes;
-  if (!gone) return state;
+function dismiss(
+  from: CoordinatorState,
+  node: string,
+  atMs: number,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  const { [node]: left, ...nodes } = from.nodes;
+  if (!left) return from;
+  const state = onChannel(from, effects, (grants) => gone(grants, atMs, node));
   effects.push({ kind: 'fault', fault: 'node-gone', detail: node });
   const measuring = state.measuring === node ? undefined : state.measuring;
   const without = (names: readonly string[]): string[] => names.filter((name) => name !== node);
@@ -272,6 +307,24 @@ function keyOf(cut: number, codec: Codec): string {
   return `${cut}/${codec}`;
 }
 
+/** Does something about the shared channel, where there is one. */
+function onChannel(
+  state: CoordinatorState,
+  effects: CoordinatorEffect[],
+  act: (grants: GrantState) => GrantStep,
+): CoordinatorState {
+  if (!state.grants) return state;
+  const { state: grants, effects: done } = act(state.grants);
+  for (const effect of done) {
+    if (effect.kind === 'grant') {
+      const { vehicle, frame, epoch } = effect;
+      effects.push({ kind: 'grant-channel', vehicle, grant: { frame, epoch } });
+    } else if (effect.kind === 'wake') effects.push({ kind: 'wake-channel', afterMs: effect.afterMs });
+    else effects.push(effect);
+  }
+  return { ...state, grants };
+}
+
 /** Adds a confirmed transfer; where the link has changed, plans what is left of the round, and whole rounds anew. */
 function learnLink(
   state: CoordinatorState,
@@ -321,7 +374,7 @@ function reviseRound(
   const vehicle = plannedVehicle(state, node);
   const busy = { vehicleMs, uplinkMs: (unsentBytes * 8000) / vehicle.uplinkBps };
   const epoch = state.epoch + 1;
-  const [planned] = planVehicles(
+  const { plans } = planVehicles(
     'adaptive',
     [{ ...vehicle, cameras: waiting, busy }],
     plannedCloud(state),
@@ -329,7 +382,7 @@ function reviseRound(
     epoch,
     round,
   );
-  effects.push({ kind: 'plan', vehicle: node, plan: planned!.plan });
+  effects.push({ kind: 'plan', vehicle: node, plan: plans[0]!.plan });
   return { ...state, epoch };
 }
 
@@ -387,11 +440,12 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
     .map((node) => plannedVehicle(state, node))
     .filter(({ cameras }) => cameras.length > 0);
   const epoch = state.epoch + 1;
-  const plans = planVehicles(policy, vehicles, cloud, state.setup, epoch);
+  const { plans, channelOrder } = planVehicles(policy, vehicles, cloud, state.setup, epoch);
   for (const { vehicle, plan: vehiclePlan } of plans)
     effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
   const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
-  return { ...state, epoch, stale: false, makespanMs };
+  const grants = state.grants && plannedOnChannel(state.grants, channelOrder);
+  return { ...state, epoch, stale: false, makespanMs, grants };
 }
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {

@@ -43,6 +43,8 @@ export type VehicleEvent = { readonly atMs: number } & (
       readonly wireBytes: number;
       readonly wireMs: number;
     }
+  /** The channel that vehicles share is this one's, for this frame's tensor. */
+  | { readonly kind: 'granted'; readonly frame: number; readonly epoch: number }
   | { readonly kind: 'send-failed'; readonly frame: number; readonly reason: string }
   | { readonly kind: 'result'; readonly result: Result }
   | { readonly kind: 'cloud-lost'; readonly cloud: string }
@@ -77,6 +79,16 @@ export type VehicleEffect =
       readonly cut: number;
       readonly codec: Codec;
     }
+  /** Ask for the channel that vehicles share. */
+  | {
+      readonly kind: 'ask-channel';
+      readonly frame: number;
+      readonly epoch: number;
+      readonly camera: string;
+      readonly cut: number;
+      readonly codec: Codec;
+    }
+  | { readonly kind: 'end-channel'; readonly frame: number; readonly whole: boolean }
   | { readonly kind: 'stop-send'; readonly frame: number }
   /** Tell of a timeout of this frame when `afterMs` have passed. */
   | { readonly kind: 'wake'; readonly frame: number; readonly afterMs: number }

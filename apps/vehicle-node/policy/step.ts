@@ -26,6 +26,8 @@ type Stage =
   | 'waiting' // for the processor, with its head to run
   | 'running' // its head, or the whole network of a local job
   | 'to-send'
+  | 'asking' // for the channel that vehicles share
+  | 'granted'
   | 'sending'
   | 'in-cloud'
   | 'to-finish' // here, because the cloud will not
@@ -50,6 +52,8 @@ interface Job {
   readonly at: number;
   /** When the processor is to be done with it. */
   readonly runEndMs?: number;
+  /** Its tensor has, or had, the channel that vehicles share. */
+  readonly wasGranted?: boolean;
   readonly sendStartMs?: number;
   readonly sentMs?: number;
   /** What its tensor took on the wire. */
@@ -95,6 +99,8 @@ export interface Step {
   readonly effects: readonly VehicleEffect[];
 }
 
+/** Stages in which a job waits for what others do, no longer than until it is given up. */
+const AWAITED: ReadonlySet<Stage> = new Set(['asking', 'granted', 'sending', 'in-cloud']);
 const NO_CLOUD = 'no cloud worker is there';
 const NEWER_ROUND = 'a newer round was asked for';
 const STOPPED = 'the vehicle was stopped';
@@ -166,14 +172,20 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
       );
     case 'sent': {
       const { endMs: sentMs, wireBytes, wireMs } = event;
-      return withJob(state, event.frame, (job) =>
-        job.stage === 'sending' ? { ...job, stage: 'in-cloud', sentMs, wire: { wireBytes, wireMs } } : job,
-      );
+      return withJob(state, event.frame, (job) => {
+        if (job.stage !== 'sending') return job;
+        leaveChannel(job, true, effects);
+        return { ...job, stage: 'in-cloud', sentMs, wire: { wireBytes, wireMs } };
+      });
     }
     case 'send-failed':
-      return withJob(state, event.frame, (job) =>
-        job.stage === 'sending' ? { ...job, stage: 'to-finish', reason: event.reason } : job,
-      );
+      return withJob(state, event.frame, (job) => {
+        if (job.stage !== 'sending') return job;
+        leaveChannel(job, false, effects);
+        return { ...job, stage: 'to-finish', reason: event.reason };
+      });
+    case 'granted':
+      return takeGrant(state, event, effects);
     case 'result':
       return takeResult(state, event, effects);
     case 'cloud-lost': {
@@ -267,7 +279,7 @@ function takeResult(
     return state;
   }
   const next = withJob(state, result.frame, (waiting) => {
-    if (waiting.stage === 'sending') effects.push({ kind: 'stop-send', frame: waiting.frame });
+    if (waiting.stage === 'sending') stopSending(waiting, effects);
     const fixedMs = event.atMs - (waiting.sentMs ?? event.atMs) - result.queueMs - result.tailMs;
     const measured = { ...waiting, tailMs: result.tailMs, fixedMs: Math.max(0, fixedMs) };
     const { top, boxes, digest } = result;
@@ -298,20 +310,46 @@ function transferReport(
 /** On average half of the tensor that is on the wire has left. */
 function unsentShare({ stage }: Job): number {
   if (stage === 'sending') return 0.5;
-  return stage === 'running' || stage === 'to-send' ? 1 : 0;
+  return stage === 'running' || stage === 'to-send' || stage === 'asking' || stage === 'granted' ? 1 : 0;
+}
+
+function takeGrant(
+  state: VehicleState,
+  { frame, epoch }: VehicleEvent & { kind: 'granted' },
+  effects: VehicleEffect[],
+): VehicleState {
+  const job = state.running?.jobs.find((one) => one.frame === frame);
+  if (job?.stage === 'asking' && job.epoch === epoch)
+    return withJob(state, frame, (asking) => ({ ...asking, stage: 'granted', wasGranted: true }));
+  // A grant that comes twice is no other one.
+  if (job?.stage !== 'granted' && job?.stage !== 'sending')
+    effects.push({ kind: 'end-channel', frame, whole: false });
+  return state;
+}
+
+/** The channel that was granted to a job's tensor is free again. */
+function leaveChannel({ frame, wasGranted }: Job, whole: boolean, effects: VehicleEffect[]): void {
+  if (wasGranted) effects.push({ kind: 'end-channel', frame, whole });
+}
+
+/** Breaks a transfer off. */
+function stopSending(job: Job, effects: VehicleEffect[]): void {
+  effects.push({ kind: 'stop-send', frame: job.frame });
+  leaveChannel(job, false, effects);
 }
 
 /** A job that waits for its result is finished here; if it is not even sent, that is told of its link. */
 function giveUp(state: VehicleState, frame: number, atMs: number, effects: VehicleEffect[]): VehicleState {
   const job = state.running?.jobs.find((one) => one.frame === frame);
-  if (job?.stage !== 'sending' && job?.stage !== 'in-cloud') return state;
+  if (!job || !AWAITED.has(job.stage)) return state;
   const next = withJob(state, frame, (late) => ({
     ...late,
     stage: 'to-finish',
     reason: 'no result in time',
   }));
-  if (job.stage === 'in-cloud') return next;
-  effects.push({ kind: 'stop-send', frame });
+  if (job.stage === 'granted') leaveChannel(job, false, effects);
+  if (job.stage !== 'sending') return next;
+  stopSending(job, effects);
   const wire = { wireBytes: Math.round(job.plannedBytes), wireMs: atMs - job.sendStartMs! };
   effects.push({ kind: 'transferred', report: transferReport(next.running!, wire, atMs) });
   return next;
@@ -321,9 +359,9 @@ function giveUp(state: VehicleState, frame: number, atMs: number, effects: Vehic
 function withoutCloud(state: VehicleState, reason: string, effects: VehicleEffect[]): VehicleState {
   if (!state.running) return state;
   const jobs = state.running.jobs.map((job): Job => {
-    if (job.stage === 'sending') effects.push({ kind: 'stop-send', frame: job.frame });
-    if (job.stage === 'sending' || job.stage === 'in-cloud' || job.stage === 'to-send')
-      return { ...job, stage: 'to-finish', reason };
+    if (job.stage === 'sending') stopSending(job, effects);
+    if (job.stage === 'granted') leaveChannel(job, false, effects);
+    if (job.stage === 'to-send' || AWAITED.has(job.stage)) return { ...job, stage: 'to-finish', reason };
     return job;
   });
   return { ...state, running: { ...state.running, alone: true, jobs } };
@@ -409,14 +447,18 @@ function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
     }
   });
   jobs.forEach((job, index) => {
-    if (job.stage !== 'to-send') return;
+    if (job.stage !== 'to-send' && job.stage !== 'granted') return;
+    const { frame, camera, epoch, cut, codec } = job;
+    const tensor = { frame, camera, epoch, cut, codec };
     if (!cloudIsThere || !plan) {
       jobs[index] = { ...job, stage: 'to-finish', reason: job.reason ?? NO_CLOUD };
+    } else if (job.stage === 'to-send' && plan.granted) {
+      jobs[index] = { ...job, stage: 'asking' };
+      effects.push({ kind: 'ask-channel', ...tensor }, { kind: 'wake', frame, afterMs: job.giveUpMs });
     } else if (!busy('sending')) {
       jobs[index] = { ...job, stage: 'sending', sendStartMs: atMs };
-      const { frame, camera, epoch, cut, codec } = job;
-      effects.push({ kind: 'send', frame, camera, epoch, cut, codec });
-      effects.push({ kind: 'wake', frame, afterMs: job.giveUpMs });
+      effects.push({ kind: 'send', ...tensor });
+      if (job.stage === 'to-send') effects.push({ kind: 'wake', frame, afterMs: job.giveUpMs });
     }
   });
   jobs.forEach((job, index) => {

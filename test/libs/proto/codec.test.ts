@@ -171,7 +171,13 @@ test('A message of the largest lengths of its schema still fits into the limit o
   const when = { headStartMs: time, headEndMs: time, uplinkStartMs: time, uplinkEndMs: time };
   fits('plan', {
     ...{ epoch: 0xffffffff, policy: camera, cloud: camera, makespanMs: time, lowerBoundMs: time },
-    ...{ segmentMs: new Array(4096).fill(time), uplinkBps: 1e12, jobTimeoutMs: time, round: 0 },
+    ...{
+      segmentMs: new Array(4096).fill(time),
+      uplinkBps: 1e12,
+      jobTimeoutMs: time,
+      round: 0,
+      granted: true,
+    },
     streams: cameras.map(() => ({
       ...job,
       ...when,
@@ -181,6 +187,7 @@ test('A message of the largest lengths of its schema still fits into the limit o
       giveUpMs: time,
     })),
   });
+  fits('channelAsk', { frame: 0xffffffff, epoch: 0xffffffff, camera, bytes: 0xffffffff });
   fits('transfer', {
     ...{ round: 0xffffffff, wireBytes: 0xffffffff, wireMs: time, waiting: cameras },
     ...{ unsentBytes: 0xffffffff, vehicleMs: time },
@@ -286,7 +293,7 @@ test('Times and rates that are negative, no numbers or endless are refused.', ()
 
 const PLAN: MessageOf<'plan'> = {
   ...{ epoch: 3, policy: 'jps', cloud: 'cloud', makespanMs: 9, lowerBoundMs: 8, segmentMs: [1, 2] },
-  ...{ uplinkBps: 1e6, jobTimeoutMs: 100, round: 0 },
+  ...{ uplinkBps: 1e6, jobTimeoutMs: 100, round: 0, granted: false },
   streams: [
     {
       ...{ camera: 'front', cut: 2, codec: 'float32', headStartMs: 0, headEndMs: 3, uplinkStartMs: 3 },

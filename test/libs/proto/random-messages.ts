@@ -43,6 +43,7 @@ const plan: fc.Arbitrary<MessageOf<'plan'>> = fc
         { maxLength: 64 },
       ),
       round: count,
+      granted: fc.boolean(),
       makespanMs: ms,
       lowerBoundMs: ms,
       segmentMs: fc.constant(segmentMs),
@@ -140,6 +141,9 @@ const messages: { readonly [K in TopicKey]: fc.Arbitrary<MessageOf<K>> } = {
     ),
     uplinkBps: rate,
   }),
+  channelAsk: fc.record({ ...jobId, bytes: fc.integer({ min: 1, max: 0xffffffff }) }),
+  channelGrant: fc.record({ frame: count, epoch: fc.integer({ min: 1, max: 0xffffffff }) }),
+  channelEnd: fc.record({ frame: count, whole: fc.boolean() }),
   transfer: fc.record({
     round: count,
     wireBytes: count,

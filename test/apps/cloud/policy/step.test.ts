@@ -18,7 +18,14 @@ function stream(camera: string, cut: number, codec: Codec = 'float32'): StreamPl
 }
 
 function plan(vehicle: string, epoch: number, ...streams: StreamPlan[]): Untimed<CloudEvent> {
-  const figures = { makespanMs: 10, lowerBoundMs: 9, uplinkBps: 1e6, jobTimeoutMs: 1000, round: 0 };
+  const figures = {
+    makespanMs: 10,
+    lowerBoundMs: 9,
+    uplinkBps: 1e6,
+    jobTimeoutMs: 1000,
+    round: 0,
+    granted: false,
+  };
   const names = { policy: 'jps', cloud: 'cloud-1' };
   return { kind: 'plan', vehicle, plan: { epoch, ...names, streams, segmentMs: [1, 1, 1], ...figures } };
 }

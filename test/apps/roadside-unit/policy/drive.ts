@@ -103,6 +103,10 @@ export function inShort(effect: CoordinatorEffect): string {
     case 'progress':
       if (effect.done === 0) return `begin ${effect.policy}`;
       return `progress ${effect.policy} ${effect.done} of ${effect.of}`;
+    case 'grant-channel':
+      return `grant ${effect.vehicle} frame ${effect.grant.frame}`;
+    case 'wake-channel':
+      return `wake channel in ${effect.afterMs.toFixed(1)} ms`;
     case 'campaign-done':
       return effect.kind;
     case 'fault':

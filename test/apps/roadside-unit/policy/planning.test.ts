@@ -6,7 +6,7 @@ import { PolicyName } from '../../../../apps/roadside-unit/config.ts';
 import {
   type PlannedCloud,
   type PlannedVehicle,
-  planVehicles,
+  planVehicles as planAll,
   type SendingRules,
 } from '../../../../apps/roadside-unit/policy/planning.ts';
 import { VehiclePlan } from '../../../../libs/proto/messages.ts';
@@ -43,6 +43,8 @@ const TENSORS: SendingRules = {
   codecs: ['float32'],
 };
 const ALL_CODECS: SendingRules = { ...TENSORS, codecs: ['float32', 'jpeg'] };
+
+const planVehicles = (...args: Parameters<typeof planAll>) => planAll(...args).plans;
 
 /** The plan of one vehicle alone. */
 function planOne(

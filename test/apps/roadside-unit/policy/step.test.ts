@@ -643,3 +643,83 @@ describe('Links that change', () => {
     assert.ok(plansIn(at(20_000).effects).length > 0);
   });
 });
+
+describe('A channel that vehicles share', () => {
+  /** Two vehicles under exact on a channel of 1 Mbit/s, in round 1. */
+  const onChannel = collectState(
+    initialState({ ...setup({ policies: ['exact'], rounds: 2 }), channelBps: 1e6 }),
+    [
+      hello('cloud-1'),
+      measured('cloud-1'),
+      hello('vehicle-1'),
+      measured('vehicle-1'),
+      hello('vehicle-2'),
+      measured('vehicle-2'),
+      ready('vehicle-1', 1),
+      ready('vehicle-2', 1),
+    ],
+  );
+  const asked = (node: string, frame: number, camera = 'camera-1'): Row[0] => ({
+    kind: 'channel-asked',
+    node,
+    ask: { frame, epoch: 1, camera, bytes: 2000 },
+  });
+  const ended = (node: string, frame: number, whole = true): Row[0] => ({
+    kind: 'channel-ended',
+    node,
+    end: { frame, whole },
+  });
+  const grants = (state: CoordinatorState, events: readonly Row[0][]): string[] =>
+    collect(state, events).flatMap((effect) =>
+      effect.kind === 'grant-channel' ? [`${effect.vehicle} ${effect.grant.frame}`] : [],
+    );
+
+  test('Plans on a channel say that it is granted, and are for all vehicles together.', () => {
+    const state = initialState({ ...setup({ policies: ['exact'] }), channelBps: 1e6 });
+    const nodes = ['cloud-1', 'vehicle-1', 'vehicle-2'];
+    const plans = plansIn(
+      collect(
+        state,
+        nodes.flatMap((node) => [hello(node), measured(node)]),
+      ),
+    );
+    assert.deepEqual(
+      plans.map(({ vehicle, plan }) => [vehicle, plan.granted]),
+      [
+        ['vehicle-1', true],
+        ['vehicle-2', true],
+      ],
+    );
+    const sends = plans
+      .flatMap(({ plan: { streams } }) => streams)
+      .filter(({ uplinkEndMs, uplinkStartMs }) => uplinkEndMs > uplinkStartMs)
+      .toSorted((a, b) => a.uplinkStartMs - b.uplinkStartMs);
+    for (const [index, { uplinkStartMs }] of sends.slice(1).entries())
+      assert.ok(uplinkStartMs >= sends[index]!.uplinkEndMs - 1e-9);
+    const alone = setup({ policies: ['exact'] });
+    const own = plansIn(
+      collect(
+        initialState(alone),
+        nodes.flatMap((node) => [hello(node), measured(node)]),
+      ),
+    );
+    assert.ok(own.every(({ plan }) => !plan.granted));
+  });
+
+  test('One tensor has the channel at a time; the next one has it when that has left, or its vehicle.', () => {
+    const waiting = [asked('vehicle-1', 1), asked('vehicle-2', 1), asked('vehicle-1', 2, 'camera-2')];
+    assert.deepEqual(grants(onChannel, waiting), ['vehicle-1 1']);
+    assert.equal(grants(onChannel, [...waiting, ended('vehicle-1', 1)]).length, 2);
+    assert.equal(grants(onChannel, [...waiting, ended('vehicle-1', 1, false)]).length, 2);
+    assert.deepEqual(grants(onChannel, [...waiting, gone('vehicle-1')]), ['vehicle-1 1', 'vehicle-2 1']);
+    assert.deepEqual(grants(onChannel, [...waiting, ended('vehicle-9', 1)]), ['vehicle-1 1']);
+  });
+
+  test('Where vehicles have links of their own nobody is granted anything.', () => {
+    const own = collectState(initialState(setup()), [hello('cloud-1'), measured('cloud-1')]);
+    assert.deepEqual(
+      collect(own, [asked('vehicle-1', 1), ended('vehicle-1', 1), { kind: 'channel-due' }]),
+      [],
+    );
+  });
+});

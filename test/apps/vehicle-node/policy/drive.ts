@@ -40,6 +40,7 @@ export function planOf(
     uplinkBps: 1e6,
     jobTimeoutMs: TIMEOUT_MS,
     round: 0,
+    granted: false,
     ...more,
   };
 }
@@ -102,6 +103,10 @@ export function inShort(effect: VehicleEffect): string {
     }
     case 'send':
       return `send ${effect.frame} cut ${effect.cut} ${effect.codec}`;
+    case 'ask-channel':
+      return `ask ${effect.frame} cut ${effect.cut} ${effect.codec}`;
+    case 'end-channel':
+      return `end ${effect.frame} ${effect.whole ? 'whole' : 'not whole'}`;
     case 'stop-send':
       return `stop ${effect.frame}`;
     case 'wake':

@@ -764,3 +764,63 @@ describe('The roadside unit and the vehicle', () => {
     drive([...elsewhere, [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)]], { state });
   });
 });
+
+describe('A channel that vehicles share', () => {
+  const ask = (frame: number, cut = 2): string => `ask ${frame} cut ${cut} float32`;
+  const grant = (frame: number, epoch = 1): Row[0] => ({ kind: 'granted', frame, epoch });
+  const twoGranted = two(2);
+  /** Both heads are done, and both tensors have asked. */
+  const asked: readonly Row[] = begun(twoGranted, 2, ['run 1 head 0-2 30 ms'])
+    .map((row) => (row[0].kind === 'plan' ? ([plan(1, twoGranted, { granted: true })] as const) : row))
+    .concat([
+      [runDone(1), 'run 2 head 0-2 30 ms', ask(1), wake(1)],
+      [runDone(2), ask(2), wake(2)],
+    ]);
+
+  test('A tensor is sent once it has the channel, and gives it back when it has left.', () => {
+    drive([
+      ...asked,
+      [grant(1), 'send 1 cut 2 float32'],
+      // The next grant travels ahead.
+      [grant(2)],
+      [sent(1), 'end 1 whole', 'send 2 cut 2 float32'],
+      [sent(2), 'end 2 whole'],
+      [result(1), 'finish 1 cloud'],
+      [result(2), 'finish 2 cloud', 'round-done 1: camera-1 cloud, camera-2 cloud'],
+    ]);
+  });
+
+  test('A grant that is not wanted any more is given back; one that comes twice changes nothing.', () => {
+    drive([
+      ...asked,
+      [grant(1), 'send 1 cut 2 float32'],
+      [grant(1)],
+      [timeout(2), 'run 2 local 2-3 70 ms'],
+      [grant(2), 'end 2 not whole'],
+      [grant(9), 'end 9 not whole'],
+      [grant(1, 7)],
+    ]);
+  });
+
+  test('A grant of another epoch is given back.', () => {
+    drive([...asked, [grant(1, 2), 'end 1 not whole'], [grant(1, 1), 'send 1 cut 2 float32']]);
+  });
+
+  test('Whatever ends a transfer early gives the channel back.', () => {
+    const sending: readonly Row[] = [...asked, [grant(1), 'send 1 cut 2 float32'], [grant(2)]];
+    drive([
+      ...sending,
+      [timeout(1), 'stop 1', 'end 1 not whole', 'send 2 cut 2 float32', 'run 1 local 2-3 70 ms'],
+    ]);
+    drive([
+      ...sending,
+      [
+        { kind: 'send-failed', frame: 1, reason: 'broken' },
+        ...['end 1 not whole', 'send 2 cut 2 float32', 'run 1 local 2-3 70 ms'],
+      ],
+    ]);
+    drive([...sending, [timeout(2), 'end 2 not whole', 'run 2 local 2-3 70 ms']]);
+    drive([...sending, [lost(), 'stop 1', 'end 1 not whole', 'end 2 not whole', 'run 1 local 2-3 70 ms']]);
+    drive([...sending, [result(1), 'stop 1', 'end 1 not whole', 'finish 1 cloud', 'send 2 cut 2 float32']]);
+  });
+});
