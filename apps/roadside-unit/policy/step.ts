@@ -297,9 +297,18 @@ function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
     if (outcome !== 'cloud') continue;
     const key = keyOf(cut, codec);
     const before = seen[key] ?? { tailMs: [], fixedMs: [] };
-    seen[key] = { tailMs: [...before.tailMs, tailMs], fixedMs: [...before.fixedMs, fixedMs] };
+    const fixed = seesWay(state) ? [fixedMs] : [];
+    seen[key] = { tailMs: [...before.tailMs, tailMs], fixedMs: [...before.fixedMs, ...fixed] };
   }
   return { ...state, seen };
+}
+
+/**
+ * Where all send at once on a shared channel a tensor has left its vehicle long before it has left the channel: what
+ * then passes until its result is mostly the others' tensors, and not its own way.
+ */
+function seesWay({ setup: { channelBps, campaign }, policy }: CoordinatorState): boolean {
+  return channelBps === undefined || campaign.policies[policy] === 'exact';
 }
 
 /** Under which what was seen of a tail is kept. */
