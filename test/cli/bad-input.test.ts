@@ -25,6 +25,9 @@ describe('bad input', { timeout: 120_000 }, () => {
     });
     writeFileSync(at('text.onnx'), 'this is no network');
     writeFileSync(at('a-file'), 'a file');
+    writeFileSync(at('empty.up'), '\n');
+    writeFileSync(at('falls.up'), '0\n20\n10\n');
+    writeFileSync(at('text.up'), '0\nsoon\n');
     mkdirSync(at('no-pictures'));
     mkdirSync(at('broken-pictures'));
     writeFileSync(path.join(at('broken-pictures'), 'one.jpg'), 'no picture');
@@ -57,6 +60,28 @@ describe('bad input', { timeout: 120_000 }, () => {
     ['a rate of 0', ['demo', '--link', '0'], /--link 0: must be .* above 0/],
     ['a negative rate', ['demo', '--link', '-3'], /--link -3: must be .* above 0/],
     ['a rate that is no number', ['demo', '--link', 'NaN'], /--link NaN: must be/],
+    ['a recorded link that is empty', ['demo', '--link', at('empty.up')], /empty.up: there is no line in it/],
+    [
+      'a recorded link whose times fall',
+      ['demo', '--link', at('falls.up')],
+      /falls.up: line 3 falls from 20 to 10; times must rise/,
+    ],
+    [
+      'a recorded link with text in it',
+      ['demo', '--link', at('text.up')],
+      /text.up: line 2: 'soon' is no number of 0 or more/,
+    ],
+    ['a channel of 0', ['demo', '--channel', '0'], /--channel 0: must be .* above 0/],
+    [
+      'a channel and a link',
+      ['demo', '--channel', '5', '--link', 'wifi'],
+      /--channel and --link: vehicles share a channel, or have a link each/,
+    ],
+    [
+      'a policy for a channel without one',
+      ['demo', '--policy', 'lo,fair-share'],
+      /--policy fair-share: it is for vehicles that share a --channel/,
+    ],
     ['no vehicle', ['demo', '--vehicles', '0'], /--vehicles 0: must be a whole number from 1/],
     ['half a camera', ['demo', '--cameras', '1.5'], /--cameras 1.5: must be a whole number from 1/],
     ['no round', ['demo', '--rounds', '0'], /--rounds 0: must be a whole number from 1/],
