@@ -6,12 +6,25 @@ import { ALEXNET_MS, kept, VGG16_MS } from './cut-tables.ts';
 export const CAMERAS = 4;
 /** Multiples of the speed at which a vehicle takes `ALEXNET_MS` for all of AlexNet. */
 export const MIXED_SPEEDS = [0.25, 0.5, 1, 2];
+/** The cloud's, where there are tails. */
+const CLOUD_SPEED = 40;
 
 /** The cut table of each camera of a vehicle of this speed. */
 export type Cameras = (speed: number) => readonly (readonly Cut[])[];
 
 export const alexnetCameras: Cameras = (speed) =>
   new Array(CAMERAS).fill(kept(alexnetPlaces(ALEXNET_MS / speed)));
+
+/** The same with tails: the cloud is as fast as a vehicle of speed `CLOUD_SPEED`. */
+export const alexnetWithTails: Cameras = (speed) => {
+  const cuts = alexnetCameras(speed)[0]!;
+  const whole = cuts.at(-1)!.p1;
+  const tailed = cuts.map((cut) => ({
+    ...cut,
+    p3: cut.local ? 0 : ((whole - cut.p1) * speed) / CLOUD_SPEED,
+  }));
+  return new Array(CAMERAS).fill(tailed);
+};
 
 export const mixedCameras: Cameras = (speed) => {
   const small = kept(alexnetPlaces(ALEXNET_MS / speed));

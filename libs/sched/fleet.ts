@@ -1,4 +1,5 @@
 /** What several vehicles that share one channel are planned on, and what comes out: for the plan and for its rivals. */
+import { type ChannelJudge, channelJudge } from './channel-judge.ts';
 import { checkWorkers } from './check-jobs.ts';
 import {
   type FleetTimes,
@@ -92,21 +93,17 @@ export function vehicleJobs(cameras: readonly CameraProblem[], jobCuts: readonly
   const jobs = cameras.map(({ jobs }, camera) => jobs[jobCuts[camera]!]!);
   const order = johnsonOrder(jobs);
   // Nothing waits for a local job; a job that sends nothing but is not local may stand behind one otherwise.
-  return {
-    jobs,
-    order: [...order.filter((job) => !jobs[job]!.local), ...order.filter((job) => jobs[job]!.local)],
-    link: 0,
-  };
+  const locals = order.filter((job) => jobs[job]!.local);
+  if (locals.length === 0) return { jobs, order, link: 0 };
+  return { jobs, order: [...order.filter((job) => !jobs[job]!.local), ...locals], link: 0 };
 }
 
-/** The judge on a fleet. */
-function judgeFleet({ channel }: FleetProblem, vehicles: readonly VehicleJobs[]): FleetTimes {
-  return fleetTimes(vehicles, optionsOf(channel));
-}
-
-/** When a fleet of these jobs is done, in ms. */
-export function endOfFleet(problem: FleetProblem, vehicles: readonly VehicleJobs[]): number {
-  return latest(judgeFleet(problem, vehicles));
+/** The judge of this fleet, for choices that are looked at once. */
+export function judgeOf({ cameras, channel }: FleetProblem): ChannelJudge {
+  return channelJudge(
+    cameras.map(({ length }) => length),
+    optionsOf(channel),
+  );
 }
 
 function latest({ end }: FleetTimes): number {
@@ -134,7 +131,7 @@ export function fleetPlanOf(
   lowerBoundMs: number,
 ): FleetPlan {
   const vehicles = choices.map(({ jobs }) => jobs);
-  const times = judgeFleet(problem, vehicles);
+  const times = fleetTimes(vehicles, optionsOf(problem.channel));
   const makespanMs = latest(times);
   let schedule: JobSchedule[][] | undefined;
   return {

@@ -200,6 +200,30 @@ test('A thousand vehicles with four cameras are planned within 1.15 of the bound
   assert.equal(plan.vehicles.length, 1000);
 });
 
+test('A hundred vehicles no two of which are alike are planned within 1.05 of the bound, tails or none, and ahead of the fair share.', () => {
+  const cutsOf = (index: number, cloudSpeed: number): Cut[] => {
+    const speed = 0.25 * 8 ** (index / 99);
+    const cuts = kept(alexnetPlaces(400 / speed));
+    return cuts.map((cut) => ({
+      ...cut,
+      p3: cut.local ? 0 : 400 / cloudSpeed - (cut.p1 * speed) / cloudSpeed,
+    }));
+  };
+  for (const [cloudSpeed, channel] of [
+    [Number.POSITIVE_INFINITY, { uplinkBps: 118e6 }],
+    [40, { uplinkBps: 118e6, rttMs: 4, cloudWorkers: 2 }],
+  ] as const) {
+    const vehicles = Array.from({ length: 100 }, (_, index) => ({
+      id: `vehicle-${index}`,
+      cameras: new Array(4).fill(cutsOf(index, cloudSpeed)),
+    }));
+    const plan = planFleet(vehicles, channel);
+    sound(plan, vehicles, channel);
+    assert.ok(plan.makespanMs <= 1.05 * plan.lowerBoundMs, `${plan.makespanMs / plan.lowerBoundMs}`);
+    assert.ok(fairShare(vehicles, channel).makespanMs > plan.makespanMs);
+  }
+});
+
 test('Cameras of different networks on one vehicle are planned together, within a few per cent of the shortest of all.', () => {
   const cameras = [kept(alexnetPlaces(400)), kept(vgg16Places(4000)), kept(alexnetPlaces(400))];
   for (const mbit of [5.85, 18.88, 54]) {
