@@ -88,13 +88,21 @@ module.exports = {
     },
     {
       name: 'no-reaching-in',
-      comment: 'Another room is entered by its index.ts only.',
+      comment:
+        'Another room is entered by its index.ts only; field tests may think with the policies of the apps.',
       severity: 'error',
       from: { path: '^((libs|apps)/[^/]+|field-tests|cli)/' },
       to: {
         path: '^((libs|apps)/[^/]+|field-tests)/',
-        pathNot: ['^$1/', '^((libs|apps)/[^/]+|field-tests)/index\\.ts$'],
+        pathNot: ['^$1/', '^((libs|apps)/[^/]+|field-tests)/index\\.ts$', '^apps/[^/]+/policy/'],
       },
+    },
+    {
+      name: 'policies-are-thought-with',
+      comment: 'An app by its index.ts, its policy by nobody but itself and field tests.',
+      severity: 'error',
+      from: { path: '^(libs|apps/([^/]+)|cli)/' },
+      to: { path: '^apps/[^/]+/policy/', pathNot: '^apps/$2/' },
     },
     {
       name: 'thinking-is-pure',

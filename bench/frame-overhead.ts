@@ -45,6 +45,7 @@ async function session(node: string, wrap?: (link: Link) => void): Promise<Sessi
   return made;
 }
 
+const WAY = { vehicle: 'vehicle-1', cloud: 'cloud-1' };
 let link!: Link;
 const vehicle = await session('vehicle-1', (made) => {
   link = made;
@@ -85,7 +86,7 @@ for (const { name, dims } of TENSORS) {
     const header = { ...job, dims, frameWidth: 960, frameHeight: 540 };
     // Chunks as on the emulated link, but as fast as the loopback takes them.
     const options = { uplinkBps: WIFI_BPS, now: () => clock.now() };
-    await Promise.all([sendTensor(vehicle, link, 'vehicle-1', header, bytes, options).done, whole.promise]);
+    await Promise.all([sendTensor(vehicle, link, WAY, header, bytes, options).done, whole.promise]);
     relayed.push(clock.now() - startMs);
 
     plain = Promise.withResolvers();

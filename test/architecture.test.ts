@@ -175,6 +175,11 @@ describe('The law of the rooms', () => {
       code: { 'cli/main.ts': "import { TINY } from '../test/tiny-model.ts';" },
       rule: 'cli-imports',
     },
+    {
+      what: 'A command that thinks with the policy of an app',
+      code: { 'cli/main.ts': "import { step } from '../apps/cloud/policy/step.ts';" },
+      rule: 'policies-are-thought-with',
+    },
   ];
   for (const { what, code, rule } of violations)
     test(`${what} is found by ${rule}.`, () => expectRules(spoilt(code), rule));

@@ -56,7 +56,8 @@ export class CloudWorker {
     this.#threads = Array.from({ length: workers }, () => new InferenceThread(assignment));
     await Promise.all(this.#threads.map((thread) => thread.ready()));
 
-    const initial = initialState({ workers, firstCut, cutBytes: this.#model.cuts.map(({ bytes }) => bytes) });
+    const cutBytes = this.#model.cuts.map(({ bytes }) => bytes);
+    const initial = initialState({ node, workers, firstCut, cutBytes });
     this.#steps = new StepRunner(initial, step, {
       recorder: this.#log,
       clock: this.#clock,
@@ -74,7 +75,7 @@ export class CloudWorker {
     session.subscribe('verdict', node, (verdict) => this.#steps.take({ kind: 'verdict', ...verdict }));
     session.subscribe('measure', node, () => this.#steps.take({ kind: 'measure-asked' }));
     session.subscribe('plan', '+', (plan, vehicle) => this.#steps.take({ kind: 'plan', vehicle, plan }));
-    session.subscribe('tensor', '+', (chunk, vehicle) => this.#collect(vehicle, chunk));
+    session.subscribe('tensor', '+', (chunk, vehicle) => this.#collect(vehicle, chunk), node);
     session.start();
     this.#clockSync = new ClockSync(this.#session, node, this.#clock, ({ offsetMs, rttMs }, atMs) =>
       this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),

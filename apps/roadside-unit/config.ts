@@ -56,8 +56,9 @@ export const RoadsideUnitConfig = z.strictObject({
   maxLoss: z.number().min(0).default(0),
   /** Vehicles share one channel of this rate, in bit/s, instead of having a link each: `exact` plans for all of them. */
   channelBps: z.number().positive().optional(),
-  /** Rounds begin when so many vehicles and a cloud worker are there. */
+  /** Rounds begin when so many vehicles and cloud workers are there, one worker unless given. */
   vehicles: z.number().int().min(1).max(1000),
+  clouds: z.number().int().min(1).max(100).optional(),
   /** Policies in turn, each for so many rounds, the first ones of which are not measured. */
   campaign: z.strictObject({
     policies: z.array(PolicyName).min(1).default(['exact']),

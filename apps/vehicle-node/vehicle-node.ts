@@ -162,9 +162,9 @@ export class VehicleNode {
       case 'send':
         return this.#send(effect);
       case 'ask-channel': {
-        const { frame, epoch, camera } = effect;
+        const { frame, epoch, camera, cloud } = effect;
         const chunkBytes = chunkBytesFor(this.#config.link.uplinkBps);
-        const bytes = wireBytes(this.#tensorBytes(effect).length, chunkBytes, node);
+        const bytes = wireBytes(this.#tensorBytes(effect).length, chunkBytes, node, cloud);
         this.#session.publish('channelAsk', node, { frame, epoch, camera, bytes });
         return;
       }
@@ -335,14 +335,14 @@ export class VehicleNode {
   }
 
   #send(effect: VehicleEffect & { kind: 'send' }): void {
-    const { frame, camera, epoch, cut, codec } = effect;
-    const { node, link } = this.#config;
+    const { frame, camera, epoch, cut, codec, cloud } = effect;
+    const { node: vehicle, link } = this.#config;
     const data = this.#tensorBytes(effect);
     const { width: frameWidth, height: frameHeight } = this.#held.get(frame)!.size;
     const dims = [...this.#model.cuts[cut]!.dims];
     const header = { frame, epoch, camera, cut, codec, dims, frameWidth, frameHeight };
     const options = { uplinkBps: link.uplinkBps, now: () => this.#clock.now() };
-    const transfer = sendTensor(this.#session, this.#link!, node, header, data, options);
+    const transfer = sendTensor(this.#session, this.#link!, { vehicle, cloud }, header, data, options);
     this.#transfers.set(frame, transfer);
     transfer.done
       .then(

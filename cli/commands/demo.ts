@@ -8,8 +8,9 @@ const { cpuW, radioW, idleW } = RASPBERRY_PI_CLASS;
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('run a roadside unit, a cloud worker and vehicles here, live, and compare the policies')
+    .description('run a roadside unit, cloud workers and vehicles here, live, and compare the policies')
     .option('--vehicles <n>', 'vehicles, a process each', '2')
+    .option('--clouds <n>', 'cloud workers, a process each, that share the tails', '1')
     .option('--cameras <n>', 'cameras of each vehicle', '4')
     .option('--rounds <n>', 'measured rounds of each policy', '10')
     .option(
@@ -61,6 +62,7 @@ Examples:
   splitlane demo
   splitlane demo --link 4g --rtt 40 --policy lo,jps
   splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json
+  splitlane demo --vehicles 4 --clouds 2
   splitlane demo --vehicles 8 --channel 5.4 --vehicle-ms 1000,4000
   splitlane demo --model tiny-yolov2 --policy lo,exact --save-frames my-boxes`,
     )

@@ -13,6 +13,7 @@ import { amount, linkBps, milliseconds, namesOf, powerModel, rateBps, whole } fr
 /** What commander hands over. */
 export interface DemoWords {
   readonly vehicles: string;
+  readonly clouds: string;
   readonly cameras: string;
   readonly rounds: string;
   readonly model: string;
@@ -35,6 +36,7 @@ export interface DemoWords {
 
 export interface DemoOptions {
   readonly vehicles: number;
+  readonly clouds: number;
   readonly cameras: number;
   readonly rounds: number;
   readonly model: string;
@@ -71,6 +73,7 @@ const CHANNEL_POLICIES: readonly PolicyName[] = ['lo', 'uncoordinated', 'fair-sh
 const FOR_CHANNELS: ReadonlySet<PolicyName> = new Set(['uncoordinated', 'fair-share']);
 const DEFAULT_LINK = 'wifi';
 const MAX_VEHICLES = 64;
+const MAX_CLOUDS = 16;
 const MAX_CAMERAS = 64;
 
 /** @throws UsageError that names the option, what it was, and what it may be. */
@@ -80,6 +83,7 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     throw new UsageError('--channel and --link: vehicles share a channel, or have a link each');
   return {
     vehicles: whole('--vehicles', words.vehicles, MAX_VEHICLES),
+    clouds: whole('--clouds', words.clouds, MAX_CLOUDS),
     cameras: whole('--cameras', words.cameras, MAX_CAMERAS),
     rounds: whole('--rounds', words.rounds, 1_000_000),
     model: words.model,

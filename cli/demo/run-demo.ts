@@ -1,4 +1,4 @@
-/** The main job: a roadside unit, a cloud worker and vehicles as processes, one campaign, one table. */
+/** The main job: a roadside unit, cloud workers and vehicles as processes, one campaign, one table. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { systemClock } from '@splitlane/clock';
@@ -21,6 +21,7 @@ import { saveFrames } from './saved-frames.ts';
 import { Supervisor } from './supervisor.ts';
 
 const WARM_UP_ROUNDS = 3;
+/** Of all cloud workers together, but each has one. */
 const CLOUD_THREADS = 2;
 const HOST = '127.0.0.1';
 
@@ -125,13 +126,13 @@ async function campaign(
     const rsu = roadsideUnitConfig(options, model, codedPoints);
     const port = (await unlessEnded(supervisor.start(rsu.node, 'rsu', save(rsu.node, rsu))))!;
     progress.show('starting the nodes', 0.3);
-    const cloud = cloudConfig(options, port);
+    const clouds = cloudConfigs(options, port);
     if (options.channelBps !== undefined)
       channel = new SharedChannel({ host: HOST, port, bps: options.channelBps }, systemClock);
     const vehicles = vehicleConfigs(options, channel ? await channel.start() : port);
     await unlessEnded(
       Promise.all([
-        supervisor.start(cloud.node, 'cloud', save(cloud.node, cloud)),
+        ...clouds.map((cloud) => supervisor.start(cloud.node, 'cloud', save(cloud.node, cloud))),
         ...vehicles.map((vehicle) => supervisor.start(vehicle.node, 'vehicle', save(vehicle.node, vehicle))),
       ]),
     );
@@ -163,6 +164,7 @@ function roadsideUnitConfig(
     maxLoss: options.maxLoss,
     ...(options.channelBps === undefined ? {} : { channelBps: options.channelBps }),
     vehicles: options.vehicles,
+    clouds: options.clouds,
     campaign: {
       policies: [...options.policies],
       warmUpRounds: WARM_UP_ROUNDS,
@@ -173,15 +175,15 @@ function roadsideUnitConfig(
   };
 }
 
-function cloudConfig(options: DemoOptions, port: number): CloudConfig {
-  return {
-    node: 'cloud-1',
+function cloudConfigs(options: DemoOptions, port: number): CloudConfig[] {
+  return Array.from({ length: options.clouds }, (_, index) => ({
+    node: `cloud-${index + 1}`,
     broker: { host: HOST, port },
     model: options.model,
-    workers: CLOUD_THREADS,
+    workers: Math.max(1, Math.round(CLOUD_THREADS / options.clouds)),
     firstCut: options.keepFramesOnBoard ? 1 : 0,
     log: options.log,
-  };
+  }));
 }
 
 function vehicleConfigs(options: DemoOptions, port: number): VehicleConfig[] {

@@ -38,6 +38,8 @@ const GOODBYE_MS = 1000;
 interface Handler {
   /** The node whose messages are wanted, or '+'. */
   readonly node: string;
+  /** The cloud worker whose tensors are wanted; those of all unless given. */
+  readonly cloud?: string | undefined;
   readonly handle: (message: never, node: string) => void;
 }
 
@@ -75,7 +77,7 @@ export class Session {
     };
     this.#client = new MqttClient(openStream as never, options);
     this.#client.on('connect', () => {
-      for (const [key, { node: from }] of this.#handlers) this.#ask(key, from);
+      for (const [key, handler] of this.#handlers) this.#ask(key, handler);
       this.publish('presence', node, { online: true });
       this.#options.onConnect();
     });
@@ -89,21 +91,29 @@ export class Session {
     this.#client.on('message', (topic, payload) => this.#receive(topic, payload));
   }
 
-  /** Calls `handler` for every message of this kind of one node, or of all where `node` is '+'. */
+  /**
+   * Calls `handler` for every message of this kind of one node, or of all where `node` is '+'.
+   * @param cloud only tensors that are for this worker.
+   */
   subscribe<K extends TopicKey>(
     key: K,
     node: string,
     handler: (message: MessageOf<K>, node: string) => void,
+    cloud?: string,
   ): void {
-    this.#handlers.set(key, { node, handle: handler as Handler['handle'] });
-    if (this.#client?.connected) this.#ask(key, node);
+    const wanted: Handler = { node, cloud, handle: handler as Handler['handle'] };
+    this.#handlers.set(key, wanted);
+    if (this.#client?.connected) this.#ask(key, wanted);
   }
 
-  /** Hands a message to the connection; false where there is none, and the message is gone. */
-  publish<K extends TopicKey>(key: K, node: string, message: MessageOf<K>): boolean {
+  /**
+   * Hands a message to the connection; false where there is none, and the message is gone.
+   * @param cloud the worker that a tensor is for.
+   */
+  publish<K extends TopicKey>(key: K, node: string, message: MessageOf<K>, cloud?: string): boolean {
     if (!this.#client?.connected) return false;
     const { qos, retain } = topics[key];
-    this.#client.publish(topicOf(key, node), encode(key, message), { qos, retain });
+    this.#client.publish(topicOf(key, node, cloud), encode(key, message), { qos, retain });
     return true;
   }
 
@@ -137,7 +147,7 @@ export class Session {
     handler.handle(message as never, parsed.node);
   }
 
-  #ask(key: TopicKey, node: string): void {
-    this.#client?.subscribe(topicOf(key, node), { qos: topics[key].qos });
+  #ask(key: TopicKey, { node, cloud }: Handler): void {
+    this.#client?.subscribe(topicOf(key, node, cloud), { qos: topics[key].qos });
   }
 }

@@ -22,13 +22,13 @@ export interface Transfer {
 }
 
 /**
- * Sends a tensor over a session whose bytes go through `link`.
+ * Sends a tensor to a cloud worker over a session whose bytes go through `link`.
  * `done` rejects where the connection is lost or the transfer is stopped.
  */
 export function sendTensor(
   session: Session,
   link: Link,
-  vehicle: string,
+  { vehicle, cloud }: { readonly vehicle: string; readonly cloud: string },
   header: TensorHeader,
   data: Uint8Array,
   options: { readonly uplinkBps?: number; readonly now: () => number },
@@ -46,7 +46,7 @@ export function sendTensor(
     while (!stopped && offset < data.length && inFlight < CHUNKS_IN_FLIGHT) {
       const chunk = data.subarray(offset, offset + chunkBytes);
       const message = { ...header, totalBytes: data.length, offset, data: chunk };
-      if (!session.publish('tensor', vehicle, message)) return closed();
+      if (!session.publish('tensor', vehicle, message, cloud)) return closed();
       offset += chunk.length;
       inFlight++;
       link.whenSent(link.acceptedBytes, (atMs) => {

@@ -113,6 +113,8 @@ export const StreamPlan = z
     endMs: ms,
     /** From the start of its transfer: then it is finished on the vehicle; 0 or absent: as the plan says. */
     giveUpMs: ms.optional(),
+    /** The worker that runs its tail; empty or absent: the plan's. */
+    cloud: z.union([Name, z.literal('')]).optional(),
   })
   .readonly();
 export type StreamPlan = z.infer<typeof StreamPlan>;
@@ -121,6 +123,7 @@ export const VehiclePlan = z
   .object({
     epoch: z.number().int().min(1).max(0xffffffff),
     policy: Name,
+    /** The worker that runs the tails of streams that name none; empty: no worker is there. */
     cloud: z.union([Name, z.literal('')]),
     streams: z.array(StreamPlan).max(MAX_CAMERAS),
     makespanMs: ms,
@@ -141,6 +144,11 @@ export const VehiclePlan = z
 /** One vehicle's plan: its streams stand in the order in which their heads start. */
 export type VehiclePlan = z.infer<typeof VehiclePlan>;
 
+/** The cloud worker that runs a stream's tail; empty where none is there. */
+export function cloudOf(stream: StreamPlan, plan: VehiclePlan): string {
+  return stream.cloud || plan.cloud;
+}
+
 export const Round = z
   .object({ round: count, phase: z.enum(['capture', 'go']), frameIndex: count, measured: z.boolean() })
   .readonly();
@@ -150,7 +158,16 @@ export const Ready = z.object({ round: count, cameras: z.array(Name).max(MAX_CAM
 export type Ready = z.infer<typeof Ready>;
 
 export const JobReport = z
-  .object({ camera: Name, cut, codec: Codec, outcome: Outcome, tailMs: ms, fixedMs: ms })
+  .object({
+    camera: Name,
+    cut,
+    codec: Codec,
+    outcome: Outcome,
+    tailMs: ms,
+    fixedMs: ms,
+    /** The worker that its plan names for its tail; empty or absent: none. */
+    cloud: z.union([Name, z.literal('')]).optional(),
+  })
   .readonly();
 export type JobReport = z.infer<typeof JobReport>;
 

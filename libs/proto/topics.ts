@@ -1,6 +1,7 @@
 /**
  * The one table of what goes over the wire: sessions, door, docs and tests read it. A topic is
- * `splitlane/v1/` and the pattern, its placeholder replaced by the name of the node it belongs to.
+ * `splitlane/v1/` and the pattern: `{node}` is the name of the node that it belongs to, `{cloud}` that of the cloud worker
+ * that a tensor is for.
  */
 import * as messages from './messages.ts';
 
@@ -161,7 +162,7 @@ export const topics = {
     maxBytes: KIB,
   },
   tensor: {
-    pattern: 'vehicle/{node}/tensor',
+    pattern: 'tensor/{node}/{cloud}',
     message: 'TensorChunk',
     schema: messages.TensorChunk,
     from: ['vehicle'],
@@ -188,24 +189,39 @@ export type MessageOf<K extends TopicKey> = import('zod').infer<(typeof topics)[
 
 const ROOT = `splitlane/v${messages.PROTOCOL_VERSION}/`;
 
-/** The topic of one node, or the filter of all nodes where `node` is '+'. */
-export function topicOf(key: TopicKey, node: string): string {
-  return ROOT + topics[key].pattern.replace('{node}', node);
+/**
+ * The topic of one node, or the filter of all nodes where `node` is '+'.
+ * @param cloud the worker that a tensor is for; of all workers unless given. Other topics have no such part.
+ */
+export function topicOf(key: TopicKey, node: string, cloud = '+'): string {
+  return ROOT + topics[key].pattern.replace('{node}', node).replace('{cloud}', cloud);
 }
 
-const matchers = (Object.keys(topics) as TopicKey[]).map((key) => {
-  const [before, after] = topicOf(key, '\n').split('\n') as [string, string];
-  return { key, before, after };
-});
+/** A topic's entry of the table, the node it belongs to, and the cloud worker that a tensor is for. */
+export interface ParsedTopic {
+  readonly key: TopicKey;
+  readonly node: string;
+  readonly cloud?: string;
+}
 
-/** Which entry of the table a topic is, and the node in it; undefined for a topic that is not ours. */
-export function parseTopic(topic: string): { readonly key: TopicKey; readonly node: string } | undefined {
-  for (const { key, before, after } of matchers) {
-    if (!topic.startsWith(before) || !topic.endsWith(after)) continue;
-    const node = topic.slice(before.length, topic.length - after.length);
-    if (messages.Name.safeParse(node).success) return { key, node };
+const matchers = (Object.keys(topics) as TopicKey[]).map((key) => ({
+  key,
+  pattern: new RegExp(`^${topicOf(key, '([^/]+)', '([^/]+)')}$`),
+}));
+
+/** What a topic says; undefined for a topic that is not ours. */
+export function parseTopic(topic: string): ParsedTopic | undefined {
+  for (const { key, pattern } of matchers) {
+    const [, node, cloud] = pattern.exec(topic) ?? [];
+    if (!isName(node)) continue;
+    if (cloud === undefined) return { key, node };
+    if (isName(cloud)) return { key, node, cloud };
   }
   return undefined;
+}
+
+function isName(name: string | undefined): name is string {
+  return messages.Name.safeParse(name).success;
 }
 
 /** The largest packet that a client of ours sends: what the broker's door lets through at most. */

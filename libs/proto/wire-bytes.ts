@@ -34,9 +34,9 @@ export function packetBytes(topic: string, payload: number): number {
   return 1 + lengthBytes + remaining;
 }
 
-/** Bytes on the wire, protocol included, of a tensor that is sent in chunks of `chunkBytes`. */
-export function wireBytes(tensorBytes: number, chunkBytes: number, vehicle: string): number {
-  const topic = topicOf('tensor', vehicle);
+/** Bytes on the wire, protocol included, of a tensor that a vehicle sends to a cloud worker in chunks of `chunkBytes`. */
+export function wireBytes(tensorBytes: number, chunkBytes: number, vehicle: string, cloud: string): number {
+  const topic = topicOf('tensor', vehicle, cloud);
   const chunk = (offset: number, length: number): number => {
     const header = encode('tensor', { ...HEADER, totalBytes: tensorBytes, offset, data: new Uint8Array(0) });
     const lengthBytes = length < 128 ? 1 : length < 16_384 ? 2 : 3;

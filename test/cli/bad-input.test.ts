@@ -82,6 +82,7 @@ describe('bad input', { timeout: 120_000 }, () => {
       ['demo', '--policy', 'lo,fair-share'],
       /--policy fair-share: it is for vehicles that share a --channel/,
     ],
+    ['no cloud worker', ['demo', '--clouds', '0'], /--clouds 0: must be a whole number from 1 to 16/],
     ['no vehicle', ['demo', '--vehicles', '0'], /--vehicles 0: must be a whole number from 1/],
     ['half a camera', ['demo', '--cameras', '1.5'], /--cameras 1.5: must be a whole number from 1/],
     ['no round', ['demo', '--rounds', '0'], /--rounds 0: must be a whole number from 1/],

@@ -92,16 +92,16 @@ function hostileMessages(vehicle: string): (readonly [string, Buffer])[] {
       dishonest('plan', { ...PLAN, epoch: 4_000_000, streams: [{ ...STREAM, cut: 9 }] }),
     ],
     [topicOf('result', vehicle), dishonest('result', { ...RESULT, epoch: 1, digest: 'none' })],
-    [topicOf('tensor', vehicle), dishonest('tensor', { ...TENSOR, epoch: 1, offset: 12_000 })],
+    [topicOf('tensor', vehicle, 'cloud-1'), dishonest('tensor', { ...TENSOR, epoch: 1, offset: 12_000 })],
     // Well formed, but of no plan and of nothing that anybody waits for.
-    [topicOf('tensor', vehicle), dishonest('tensor', { ...TENSOR, epoch: 4_000_000 })],
-    [topicOf('tensor', 'nobody'), dishonest('tensor', { ...TENSOR, epoch: 1 })],
-    [topicOf('tensor', vehicle), dishonest('tensor', { ...TENSOR, epoch: 1, camera: 'camera-9' })],
+    [topicOf('tensor', vehicle, 'cloud-1'), dishonest('tensor', { ...TENSOR, epoch: 4_000_000 })],
+    [topicOf('tensor', 'nobody', 'cloud-1'), dishonest('tensor', { ...TENSOR, epoch: 1 })],
+    [topicOf('tensor', vehicle, 'cloud-1'), dishonest('tensor', { ...TENSOR, epoch: 1, camera: 'camera-9' })],
     [
-      topicOf('tensor', vehicle),
+      topicOf('tensor', vehicle, 'cloud-1'),
       dishonest('tensor', { ...TENSOR, epoch: 1, dims: [1, 1, 1, 512], totalBytes: 2048 }),
     ],
-    [topicOf('tensor', vehicle), dishonest('tensor', { ...TENSOR, epoch: 1, offset: 2048 })],
+    [topicOf('tensor', vehicle, 'cloud-1'), dishonest('tensor', { ...TENSOR, epoch: 1, offset: 2048 })],
     [topicOf('result', vehicle), dishonest('result', { ...RESULT, epoch: 1 })],
     [topicOf('plan', vehicle), dishonest('plan', PLAN)],
     [topicOf('ready', vehicle), dishonest('ready', { round: 4_000_000, cameras: [] })],
@@ -117,7 +117,7 @@ function hostileMessages(vehicle: string): (readonly [string, Buffer])[] {
 function malformedMessages(): (readonly [string, Buffer])[] {
   return KEYS.flatMap((key) =>
     NAMES.flatMap((name) => {
-      const topic = topicOf(key, name);
+      const topic = topicOf(key, name, 'cloud-1');
       const empty = key === 'measure' ? [] : [[topic, Buffer.alloc(0)] as const];
       return [[topic, garbage(key)] as const, ...empty];
     }),
@@ -187,7 +187,7 @@ test('Whatever a hostile client sends is turned away and counted, and every fram
   const greedy = await hostileClient(port, 'greedy');
   const closed = Promise.withResolvers<void>();
   greedy.on('close', closed.resolve);
-  greedy.publish(topicOf('tensor', 'vehicle-1'), Buffer.alloc(MAX_PACKET_BYTES + 1));
+  greedy.publish(topicOf('tensor', 'vehicle-1', 'cloud-1'), Buffer.alloc(MAX_PACKET_BYTES + 1));
   await closed.promise;
 
   const { logs, summary } = await endCampaign(nodes, campaign);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
+import { systemClock } from '../../libs/clock/index.ts';
 import type { LogReader } from '../../libs/journal/index.ts';
 import { topicOf } from '../../libs/proto/index.ts';
 import {
@@ -28,6 +29,7 @@ const ROUNDS_BEFORE = 5;
 /** Enough for a process to start again in the meantime, on a slow machine too. */
 const CLOUD_ROUNDS = 36;
 const VEHICLE_ROUNDS = 56;
+const POOL_ROUNDS = 80;
 
 let nodes: Nodes;
 let onlookers: MqttClient[];
@@ -99,6 +101,49 @@ test('Jobs of a cloud that is killed are finished by the vehicles, and it is use
   t.diagnostic(`${jobs} frames, ${local} finished locally, ${served} by the cloud after its return`);
   assert.ok(served > 0);
   assert.equal(later.at(-1), 'cloud');
+});
+
+test('Of two workers one is killed: the other has its jobs, each frame ends once, and both share them when it is back.', {
+  timeout: 180_000,
+}, async (t) => {
+  const warmUpRounds = 4;
+  const options = { vehicles: 2, clouds: 2, warmUpRounds, rounds: POOL_ROUNDS };
+  const campaign = await inMidRound(options, 'vehicle-1');
+  await campaign.cloud.stop('SIGKILL');
+  const goneMs = systemClock.now();
+  const back = nodes.start('cloud', campaign.cloudConfig);
+  await back.ready;
+
+  const { logs, summary } = await endCampaign(nodes, campaign);
+  const { jobs, identical, local, lost, dropped, rejected } = summary;
+  assert.equal(jobs, 2 * CAMERAS * (warmUpRounds + POOL_ROUNDS));
+  assert.deepEqual(
+    { identical, lost, dropped, rejected },
+    { identical: jobs, lost: 0, dropped: 0, rejected: 0 },
+  );
+  for (const log of logs) assert.equal(replay(recordedSteps(log), campaign.model), undefined, log.file);
+
+  const tailsOf = (name: string) =>
+    logs
+      .find(({ file }) => path.basename(file) === name)!
+      .rows('span')
+      .filter(({ stage }) => stage === 'tail');
+  const [dead, other, again] = ['cloud-1.sqlite', 'cloud-2.sqlite', 'cloud-1.2.sqlite'].map(tailsOf) as [
+    ReturnType<typeof tailsOf>,
+    ReturnType<typeof tailsOf>,
+    ReturnType<typeof tailsOf>,
+  ];
+  // All clocks are the same machine's.
+  const after = other.filter(({ start_ms }) => start_ms > goneMs);
+  t.diagnostic(`${jobs} frames, ${local} finished locally; tails: ${dead.length} and ${again.length} of the`);
+  t.diagnostic(`one that was killed, ${other.length - after.length} and ${after.length} of the other`);
+  for (const tails of [dead, other.slice(0, other.length - after.length), after, again])
+    assert.ok(tails.length > 0);
+  const ran = [...dead, ...other, ...again].map(({ vehicle, frame }) => `${vehicle}/${frame}`);
+  assert.equal(new Set(ran).size, ran.length, 'no tail is run by two workers');
+  // Only what the dead one had, or was being sent, or was begun before the plan came, is finished on board: no more than
+  // the frames of two rounds, where without the other worker it would be those of all rounds until the return.
+  assert.ok(local <= 4 * CAMERAS, `${local} frames were finished by vehicles`);
 });
 
 test('A vehicle that is killed leaves a readable log, the other goes on, and it takes part when it is back.', {

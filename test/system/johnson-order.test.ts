@@ -73,7 +73,7 @@ test("Two cuts in Johnson's order are faster than in the other order by what the
   await rsu.profiled(CLOUD, VEHICLE);
 
   const jobs = CUTS.map((cut): Job => {
-    const bytes = wireBytes(model.cuts[cut]!.bytes, chunkBytesFor(UPLINK_BPS), VEHICLE);
+    const bytes = wireBytes(model.cuts[cut]!.bytes, chunkBytesFor(UPLINK_BPS), VEHICLE, CLOUD);
     const p1 = SEGMENT_MS.slice(0, cut).reduce((sum, ms) => sum + ms, 0);
     return { p1, p2: transferMs(bytes, { uplinkBps: UPLINK_BPS }) };
   });

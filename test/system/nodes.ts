@@ -221,6 +221,9 @@ export async function until(holds: () => boolean): Promise<void> {
 export interface CampaignOptions {
   readonly policies: readonly PolicyName[];
   readonly vehicles?: number;
+  /** Cloud workers; one of two threads unless given, else of one thread each. */
+  readonly clouds?: number;
+  readonly warmUpRounds?: number;
   readonly cameras?: number;
   readonly rounds?: number;
   readonly vehicleMs?: number;
@@ -232,10 +235,11 @@ export interface CampaignOptions {
   readonly onProgress?: (progress: CampaignProgress) => void;
 }
 
-/** A campaign that is under way: a roadside unit, a cloud worker and vehicles. */
+/** A campaign that is under way: a roadside unit, cloud workers and vehicles. */
 export interface Campaign {
   readonly port: number;
   readonly model: PreparedModel;
+  /** The first of the workers. */
   readonly cloud: NodeProcess;
   readonly cloudConfig: CloudConfig;
   readonly rsu: NodeProcess;
@@ -250,7 +254,7 @@ export const WARM_UP_ROUNDS = 1;
 /** Starts a campaign; it goes on by itself. */
 export async function startCampaign(nodes: Nodes, options: CampaignOptions): Promise<Campaign> {
   const { vehicles = 1, cameras = 2, rounds = 3, vehicleMs = 100, onProgress, channelBps } = options;
-  const { uplinkBps = channelBps ?? 4e6 } = options;
+  const { uplinkBps = channelBps ?? 4e6, clouds = 1, warmUpRounds = WARM_UP_ROUNDS } = options;
   const [model, folder] = await Promise.all([nodes.prepare(), nodes.pictures()]);
   const done = Promise.withResolvers<void>();
   done.promise.catch(() => {});
@@ -266,7 +270,8 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
       maxLoss: 0,
       ...(channelBps === undefined ? {} : { channelBps }),
       vehicles,
-      campaign: { policies: [...options.policies], warmUpRounds: WARM_UP_ROUNDS, rounds, repeat: false },
+      clouds,
+      campaign: { policies: [...options.policies], warmUpRounds, rounds, repeat: false },
       log: nodes.log,
     },
     {
@@ -280,14 +285,17 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
     done.reject(new Error(`the roadside unit ended before the campaign: ${message}`)),
   );
   const port = (await rsu.ready)!;
-  const cloudConfig: CloudConfig = {
-    node: 'cloud-1',
-    broker: { host: HOST, port },
-    model: nodes.model,
-    workers: 2,
-    firstCut: 0,
-    log: nodes.log,
-  };
+  const cloudConfigs = Array.from(
+    { length: clouds },
+    (_, index): CloudConfig => ({
+      node: `cloud-${index + 1}`,
+      broker: { host: HOST, port },
+      model: nodes.model,
+      workers: clouds === 1 ? 2 : 1,
+      firstCut: 0,
+      log: nodes.log,
+    }),
+  );
   const vehicleConfigs = await Promise.all(
     Array.from({ length: vehicles }, async (_, index): Promise<VehicleConfig> => {
       const node = `vehicle-${index + 1}`;
@@ -302,15 +310,15 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
       };
     }),
   );
-  const cloud = nodes.start('cloud', cloudConfig);
+  const workers = cloudConfigs.map((config) => nodes.start('cloud', config));
   const started = vehicleConfigs.map((config) => nodes.start('vehicle', config));
-  await Promise.all([cloud, ...started].map(({ ready }) => ready));
+  await Promise.all([...workers, ...started].map(({ ready }) => ready));
   return {
     port,
     model,
     rsu,
-    cloud,
-    cloudConfig,
+    cloud: workers[0]!,
+    cloudConfig: cloudConfigs[0]!,
     vehicles: started,
     vehicleConfigs,
     done: done.promise,

@@ -30,9 +30,9 @@ export function replay(recorded: RecordedSteps, model: PreparedModel): Differenc
       return replaySteps(initial, vehicle.step, recorded);
     }
     case 'cloud': {
-      const { workers, firstCut } = told as CloudConfig;
+      const { node, workers, firstCut } = told as CloudConfig;
       const cutBytes = model.cuts.map(({ bytes }) => bytes);
-      return replaySteps(cloud.initialState({ workers, firstCut, cutBytes }), cloud.step, recorded);
+      return replaySteps(cloud.initialState({ node, workers, firstCut, cutBytes }), cloud.step, recorded);
     }
     default:
       return replaySteps(roadsideUnit.initialState(told as RoadsideUnitConfig), roadsideUnit.step, recorded);

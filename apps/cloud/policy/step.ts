@@ -1,8 +1,8 @@
 /**
  * The heart of a cloud worker, without I/O, clock or chance. Tails are served in order of arrival by the
- * first thread that is free; a tensor that no known plan asked for is not taken.
+ * first thread that is free; a tensor that no known plan asked for, or asked another worker for, is not taken.
  */
-import { isCoded, type TensorChunk, type VehiclePlan } from '@splitlane/proto';
+import { cloudOf, isCoded, type TensorChunk, type VehiclePlan } from '@splitlane/proto';
 import type { CloudEffect, CloudEvent, TailJob } from './events.ts';
 
 /** Plans of so many epochs of each vehicle are known: jobs begun under an older plan keep it. */
@@ -14,6 +14,8 @@ const MAX_JPEG_BYTES = 16 * 1024 * 1024;
 const MAX_CODED_EXTRA = 64 * 1024;
 
 export interface CloudSetup {
+  /** Name of this worker: plans say whose a tensor is. */
+  readonly node: string;
   readonly workers: number;
   readonly firstCut: number;
   /** Bytes of the float32 tensor at each cut. */
@@ -56,6 +58,8 @@ export function refusal(state: CloudState, vehicle: string, chunk: TensorChunk):
   if (!stream) return `${about}plan ${epoch} has no camera ${camera}`;
   if (stream.cut !== cut || stream.codec !== codec)
     return `${about}plan ${epoch} cuts ${camera} at ${stream.cut} as ${stream.codec}, not at ${cut} as ${codec}`;
+  if (cloudOf(stream, plan) !== setup.node)
+    return `${about}plan ${epoch} gives ${camera} to ${cloudOf(stream, plan) || 'nobody'}, not to ${setup.node}`;
   if (cut < setup.firstCut || cut >= setup.cutBytes.length - 1)
     return `${about}cut ${cut} is not served here`;
   if (codec === 'float32' && totalBytes !== setup.cutBytes[cut])

@@ -19,8 +19,11 @@ export interface RateEstimate {
 const LATEST = 5;
 /** So many make the rate, and must agree that it has changed: a link that flaps is planned for what it was. */
 const AGREEING = 3;
-/** A plan is worth making again where the rate has changed by at least this share. */
-const LEAST_CHANGE = 0.2;
+/**
+ * A plan is worth making again where the rate has changed by at least this share. A transfer that is given up tells less
+ * than the truth, only that its rate was lower than it should have been: were that no change, the next would be given up too.
+ */
+const LEAST_CHANGE = 0.1;
 /** Makes the median distance of normal values their standard deviation. */
 const NORMAL = 1.4826;
 

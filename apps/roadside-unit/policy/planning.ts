@@ -14,7 +14,6 @@ import {
 } from '@splitlane/proto';
 import {
   type Cut,
-  endOf,
   fairShare,
   fleetGantt,
   type JobSchedule,
@@ -27,6 +26,7 @@ import {
   uncoordinated,
 } from '@splitlane/sched';
 import type { CodedPoint, PolicyName } from '../config.ts';
+import { assignTails, type Planned, type PlannedCloud, poolOf } from './cloud-pool.ts';
 import type { ChannelOrder } from './grants.ts';
 
 /** A vehicle as planning sees it. */
@@ -44,17 +44,6 @@ export interface PlannedVehicle {
   readonly busy?: { readonly vehicleMs: number; readonly uplinkMs: number };
   /** A camera's compressed frame, in bytes. */
   readonly jpegBytes: number;
-}
-
-/** The cloud as planning sees it. */
-export interface PlannedCloud {
-  readonly node: string;
-  readonly workers: number;
-  readonly firstCut: number;
-  /** Time of a tail, by cut and codec. */
-  readonly tailMs: (cut: number, codec: Codec) => number;
-  /** From a tensor's last byte on the uplink to its result at the vehicle, without queue and tail. */
-  readonly fixedMs: number;
 }
 
 type CodedCut = Cut & { readonly codec: Codec };
@@ -88,25 +77,27 @@ interface Choice {
 }
 
 export interface VehiclePlans {
-  readonly plans: readonly { readonly vehicle: string; readonly plan: VehiclePlan }[];
+  readonly plans: readonly Planned[];
   /** The cameras that send in the order in which they are to have a shared channel. */
   readonly channelOrder: ChannelOrder;
 }
 
 /**
- * Plans for all vehicles under one policy. Without a cloud everything is local.
+ * Plans for all vehicles under one policy: cuts are chosen by what the workers of the cloud are on average, and each
+ * tail goes to the one that will finish it first. Without a worker everything is local.
  * @param epoch of the decision: all vehicles' plans carry it.
  * @param round whose frames that have not begun it is for; 0 for whole rounds from now on.
  */
 export function planVehicles(
   policy: PolicyName,
   vehicles: readonly PlannedVehicle[],
-  cloud: PlannedCloud | undefined,
+  clouds: readonly PlannedCloud[],
   rules: SendingRules,
   epoch: number,
   round = 0,
 ): VehiclePlans {
   const { channelBps } = rules;
+  const cloud = poolOf(clouds);
   const together = cloud && channelBps !== undefined ? TOGETHER[policy] : undefined;
   const choices = together
     ? chooseTogether(together, vehicles, cloud!, rules, channelBps!)
@@ -124,20 +115,26 @@ export function planVehicles(
       returnMs: Math.max(0, (cloud?.fixedMs ?? 0) - rttMs / 2),
     },
   );
-  // Who shares a channel may have to wait for all others.
-  const latestMs = Math.max(0, ...schedules.map(endOf));
-  const plans = choices.map(({ cuts, jobCuts, lowerBoundMs }, index) => {
+  const judged = choices.map(({ cuts, jobCuts }, index) => {
     const vehicle = vehicles[index]!;
-    const schedule = schedules[index]!;
-    const makespanMs = endOf(schedule);
-    const streams = schedule.map((job): StreamPlan => {
+    const streams = schedules[index]!.map((job): StreamPlan => {
       const cut = cuts[jobCuts[job.job]!]!;
       const number = vehicle.cuts.findIndex(({ id }) => id === cut.id);
-      const planned = streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
-      return policy === 'adaptive' ? { ...planned, giveUpMs: giveUpMs(planned, vehicle) } : planned;
+      return streamPlan(vehicle.cameras[job.job]!, number, cut.codec, job);
     });
+    return { streams, lastCut: vehicle.cuts.length - 1 };
+  });
+  const assigned = assignTails(judged, clouds, rttMs);
+  // Who shares a channel may have to wait for all others.
+  const latestMs = Math.max(0, ...assigned.map(lastResultMs));
+  const plans = choices.map(({ lowerBoundMs }, index) => {
+    const vehicle = vehicles[index]!;
+    const makespanMs = lastResultMs(assigned[index]!);
+    const streams = assigned[index]!.map((planned) =>
+      policy === 'adaptive' ? { ...planned, giveUpMs: giveUpMs(planned, vehicle) } : planned,
+    );
     const plan: VehiclePlan = {
-      ...{ epoch, policy, cloud: cloud?.node ?? '', streams, makespanMs, round },
+      ...{ epoch, policy, cloud: clouds[0]?.node ?? '', streams, makespanMs, round },
       lowerBoundMs: Math.min(makespanMs, lowerBoundMs),
       segmentMs: [...vehicle.segmentMs],
       uplinkBps: channelBps ?? vehicle.uplinkBps,
@@ -147,6 +144,10 @@ export function planVehicles(
     return { vehicle: vehicle.node, plan };
   });
   return { plans, channelOrder: channelOrderOf(plans) };
+}
+
+function lastResultMs(streams: readonly StreamPlan[]): number {
+  return Math.max(0, ...streams.map(({ endMs }) => endMs));
 }
 
 /** How vehicles that share a channel are planned. */
@@ -254,7 +255,7 @@ function candidatesOf(
         id,
         p1: headMs + slowdown * encodeMs,
         loss,
-        bytes: wireBytes(Math.ceil(sentBytes), chunkBytes, node),
+        bytes: wireBytes(Math.ceil(sentBytes), chunkBytes, node, cloud?.node ?? ''),
         p3: cloud?.tailMs(index, codec) ?? 0,
         codec,
       }));
@@ -277,13 +278,16 @@ function withProbe(
   return { ...plan, jobCuts: plan.jobCuts.with(plan.order[0]!, soonest.index) };
 }
 
+/** Of what it would take to finish a frame on its vehicle, so much is waited for it longer than planned: docs/results/links.md. */
+const PATIENCE = 0.5;
+
 /**
  * To wait longer than planned costs more and more, to finish the frame on the vehicle what is left of the network there:
- * whoever has waited as long again as that takes stops waiting. It never loses more than that.
+ * whoever has waited in vain for half as long again as that takes loses one and a half times of it, and never more.
  */
 function giveUpMs({ cut, uplinkStartMs, endMs }: StreamPlan, { segmentMs }: PlannedVehicle): number {
   const restMs = segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0);
-  return endMs - uplinkStartMs + restMs;
+  return endMs - uplinkStartMs + PATIENCE * restMs;
 }
 
 /** Whatever the cloud has of workers, and whoever else they serve: vehicle and uplink alone take as long as this. */

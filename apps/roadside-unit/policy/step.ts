@@ -13,6 +13,7 @@ import {
   type TransferReport,
 } from '@splitlane/proto';
 import type { CodedPoint, PolicyName } from '../config.ts';
+import { type Planned, type PlannedCloud, planWithout } from './cloud-pool.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './events.ts';
 import {
   asks,
@@ -25,7 +26,7 @@ import {
   woken,
 } from './grants.ts';
 import { estimateOf, hasChanged, type RateSample, withSample } from './link-rate.ts';
-import { type PlannedCloud, type PlannedVehicle, planVehicles } from './planning.ts';
+import { type PlannedVehicle, planVehicles } from './planning.ts';
 
 export interface CoordinatorSetup {
   readonly modelHash?: string | undefined;
@@ -36,7 +37,9 @@ export interface CoordinatorSetup {
   readonly maxLoss: number;
   /** Rate of the channel that all vehicles share; each has a link of its own unless given. */
   readonly channelBps?: number | undefined;
+  /** The campaign begins with so many vehicles and cloud workers; with one worker unless given. */
   readonly vehicles: number;
+  readonly clouds?: number | undefined;
   readonly campaign: {
     readonly policies: readonly PolicyName[];
     readonly warmUpRounds: number;
@@ -63,6 +66,8 @@ interface OpenRound {
   readonly waiting: readonly string[];
   /** Vehicles that take part and have not gone. */
   readonly vehicles: readonly string[];
+  /** The plans that it runs on once they have gone. */
+  readonly plans: readonly Planned[];
 }
 
 export interface CoordinatorState {
@@ -83,13 +88,15 @@ export interface CoordinatorState {
   /** Something that the plan stands on has changed. */
   readonly stale: boolean;
   readonly makespanMs: number;
+  /** The newest plans of whole rounds. */
+  readonly plans: readonly Planned[];
   /** Who has the shared channel, where there is one. */
   readonly grants?: GrantState | undefined;
   /** What is seen of the links under this policy, by vehicle: the latest transfers, and the rate that is planned with. */
   readonly links: Readonly<
     Record<string, { readonly samples: readonly RateSample[]; readonly bps?: number }>
   >;
-  /** What this policy's warm-up rounds saw of tails and results, by cut and codec. */
+  /** What this policy's warm-up rounds saw of tails and results, by worker, cut and codec. */
   readonly seen: Readonly<Record<string, Seen>>;
   readonly fixedMs: number;
 }
@@ -123,6 +130,7 @@ export function initialState(setup: CoordinatorSetup): CoordinatorState {
     epoch: 0,
     stale: true,
     makespanMs: 0,
+    plans: [],
     grants:
       setup.channelBps === undefined ? undefined : initialGrants({ bps: setup.channelBps, ...GRANT_TIMES }),
     links: {},
@@ -141,10 +149,10 @@ const vehiclesOf = (state: CoordinatorState): string[] =>
   Object.keys(state.nodes)
     .filter((node) => state.nodes[node]!.hello.role === 'vehicle' && state.nodes[node]!.profile)
     .sort();
-const cloudOf = (state: CoordinatorState): string | undefined =>
-  Object.keys(state.nodes).find(
-    (node) => state.nodes[node]!.hello.role === 'cloud' && state.nodes[node]!.profile,
-  );
+const cloudsOf = (state: CoordinatorState): string[] =>
+  Object.keys(state.nodes)
+    .filter((node) => state.nodes[node]!.hello.role === 'cloud' && state.nodes[node]!.profile)
+    .sort();
 
 function react(
   state: CoordinatorState,
@@ -155,7 +163,7 @@ function react(
     case 'hello':
       return admit(state, event.node, event.hello, event.atMs, effects);
     case 'gone':
-      return dismiss(state, event.node, event.atMs, effects);
+      return lose(state, event.node, event.atMs, effects);
     case 'profile':
       return learnProfile(state, event.node, event.profile, effects);
     case 'ready': {
@@ -184,7 +192,7 @@ function react(
     case 'measure-timeout':
       if (state.measuring !== event.node) return state;
       effects.push({ kind: 'fault', fault: 'measure-timeout', detail: event.node });
-      return dismiss(state, event.node, event.atMs, effects);
+      return lose(state, event.node, event.atMs, effects);
     case 'timeout': {
       const { open } = state;
       if (open?.round.round !== event.round || open.round.phase !== event.phase) return state;
@@ -203,12 +211,12 @@ function admit(
   effects: CoordinatorEffect[],
 ): CoordinatorState {
   const modelHash = state.modelHash ?? hello.modelHash;
-  const reason = refusal(state, node, hello, modelHash) ?? '';
+  const reason = refusal(hello, modelHash) ?? '';
   effects.push({ kind: 'verdict', node, accepted: reason === '', reason });
   if (reason !== '') {
     effects.push({ kind: 'fault', fault: 'node-refused', detail: `${node}: ${reason}` });
     // Whoever had this name before is not there any more.
-    return dismiss(state, node, atMs, effects);
+    return lose(state, node, atMs, effects);
   }
   const before = dismiss(state, node, atMs, []);
   return {
@@ -220,7 +228,7 @@ function admit(
 }
 
 /** Why a node is not wanted; undefined if it is. */
-function refusal(state: CoordinatorState, node: string, hello: Hello, modelHash: string): string | undefined {
+function refusal(hello: Hello, modelHash: string): string | undefined {
   if (hello.protocol !== PROTOCOL_VERSION)
     return `it speaks protocol ${hello.protocol}, this roadside unit ${PROTOCOL_VERSION}`;
   if (hello.modelHash !== modelHash)
@@ -230,11 +238,42 @@ function refusal(state: CoordinatorState, node: string, hello: Hello, modelHash:
     if (hello.uplinkBps === 0) return 'its uplink has no rate';
     return undefined;
   }
-  if (hello.workers === 0) return 'it has no worker';
-  const cloud = Object.keys(state.nodes).find((name) => state.nodes[name]!.hello.role === 'cloud');
-  return cloud === undefined || cloud === node
-    ? undefined
-    : `cloud worker ${cloud} is there already; only one is supported yet`;
+  return hello.workers === 0 ? 'it has no worker' : undefined;
+}
+
+/** A node is gone: what it was to do in a running round goes to others. */
+function lose(
+  state: CoordinatorState,
+  node: string,
+  atMs: number,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  return giveToOthers(dismiss(state, node, atMs, effects), node, effects);
+}
+
+/** Tails that a lost worker was to run in the open round, and that are not sent yet, go to those that are left. */
+function giveToOthers(state: CoordinatorState, lost: string, effects: CoordinatorEffect[]): CoordinatorState {
+  const { open } = state;
+  if (open?.round.phase !== 'go') return state;
+  const plans = open.plans.filter(({ vehicle }) => open.waiting.includes(vehicle));
+  const rttMs = Math.max(0, ...plans.map(({ vehicle }) => state.nodes[vehicle]!.hello.rttMs));
+  const epoch = state.epoch + 1;
+  const given = planWithout(lost, plans, plannedClouds(state), rttMs, epoch, open.round.round);
+  if (given.length === 0) return state;
+  for (const { vehicle, plan } of given) effects.push({ kind: 'plan', vehicle, plan });
+  return given.reduce(inOpenRound, { ...state, epoch });
+}
+
+/** A plan for the open round has been made: its streams take the place of those before. */
+function inOpenRound(state: CoordinatorState, { vehicle, plan: { streams } }: Planned): CoordinatorState {
+  const open = state.open!;
+  const newer = new Map(streams.map((stream) => [stream.camera, stream]));
+  const plans = open.plans.map((planned): Planned => {
+    if (planned.vehicle !== vehicle) return planned;
+    const merged = planned.plan.streams.map((stream) => newer.get(stream.camera) ?? stream);
+    return { vehicle, plan: { ...planned.plan, streams: merged } };
+  });
+  return { ...state, open: { ...open, plans } };
 }
 
 function dismiss(
@@ -293,9 +332,9 @@ function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
   const { warmUpRounds } = state.setup.campaign;
   if (state.rounds >= warmUpRounds || (state.rounds === 0 && warmUpRounds > 1)) return state;
   const seen: Record<string, Seen> = { ...state.seen };
-  for (const { cut, codec, outcome, tailMs, fixedMs } of report.jobs) {
+  for (const { cut, codec, cloud = '', outcome, tailMs, fixedMs } of report.jobs) {
     if (outcome !== 'cloud') continue;
-    const key = keyOf(cut, codec);
+    const key = keyOf(cloud, cut, codec);
     const before = seen[key] ?? { tailMs: [], fixedMs: [] };
     const fixed = seesWay(state) ? [fixedMs] : [];
     seen[key] = { tailMs: [...before.tailMs, tailMs], fixedMs: [...before.fixedMs, ...fixed] };
@@ -312,8 +351,8 @@ function seesWay({ setup: { channelBps, campaign }, policy }: CoordinatorState):
 }
 
 /** Under which what was seen of a tail is kept. */
-function keyOf(cut: number, codec: Codec): string {
-  return `${cut}/${codec}`;
+function keyOf(cloud: string, cut: number, codec: Codec): string {
+  return `${cloud}/${cut}/${codec}`;
 }
 
 /** Does something about the shared channel, where there is one. */
@@ -386,13 +425,13 @@ function reviseRound(
   const { plans } = planVehicles(
     'adaptive',
     [{ ...vehicle, cameras: waiting, busy }],
-    plannedCloud(state),
+    plannedClouds(state),
     state.setup,
     epoch,
     round,
   );
   effects.push({ kind: 'plan', vehicle: node, plan: plans[0]!.plan });
-  return { ...state, epoch };
+  return inOpenRound({ ...state, epoch }, plans[0]!);
 }
 
 function awaits(state: CoordinatorState, node: string, round: number, phase: Round['phase']): boolean {
@@ -435,26 +474,27 @@ function measureNext(state: CoordinatorState, effects: CoordinatorEffect[]): Coo
   return { ...state, measuring: node };
 }
 
-/** The campaign begins with all vehicles and a cloud, and goes on with whoever is there. */
+/** The campaign begins with all vehicles and cloud workers, and goes on with whoever is there. */
 function isComplete(state: CoordinatorState): boolean {
   const vehicles = vehiclesOf(state).length;
   if (state.begun) return vehicles > 0;
-  return vehicles >= state.setup.vehicles && cloudOf(state) !== undefined;
+  const { setup } = state;
+  return vehicles >= setup.vehicles && cloudsOf(state).length >= (setup.clouds ?? 1);
 }
 
 function plan(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
   const policy = state.setup.campaign.policies[state.policy]!;
-  const cloud = plannedCloud(state);
   const vehicles = vehiclesOf(state)
     .map((node) => plannedVehicle(state, node))
     .filter(({ cameras }) => cameras.length > 0);
+  if (vehicles.length === 0) return state;
   const epoch = state.epoch + 1;
-  const { plans, channelOrder } = planVehicles(policy, vehicles, cloud, state.setup, epoch);
+  const { plans, channelOrder } = planVehicles(policy, vehicles, plannedClouds(state), state.setup, epoch);
   for (const { vehicle, plan: vehiclePlan } of plans)
     effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
   const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
   const grants = state.grants && plannedOnChannel(state.grants, channelOrder);
-  return { ...state, epoch, stale: false, makespanMs, grants };
+  return { ...state, epoch, stale: false, makespanMs, plans, grants };
 }
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
@@ -468,28 +508,38 @@ function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
   return { node, cameras, uplinkBps: rateOf(state, node), rttMs, segmentMs, slowdown, cuts, jpegBytes };
 }
 
-function plannedCloud(state: CoordinatorState): PlannedCloud | undefined {
-  const node = cloudOf(state);
-  if (node === undefined) return undefined;
+function plannedClouds(state: CoordinatorState): PlannedCloud[] {
+  return cloudsOf(state).map((node) => plannedCloud(state, node));
+}
+
+/** A worker as its profile has it, and as this policy's warm-up rounds saw its own tails and results. */
+function plannedCloud(state: CoordinatorState, node: string): PlannedCloud {
   const { hello, profile } = state.nodes[node]!;
+  const own = Object.entries(state.seen).filter(([key]) => key.startsWith(`${node}/`));
   const aloneMs = (cut: number, codec: Codec): number =>
     profile!.segmentMs.slice(cut).reduce((sum, ms) => sum + ms, 0) +
     (codec === 'jpeg' ? FIRST_PREPARE_MS : 0) +
     (state.setup.codedPoints.find((point) => point.cut === cut && point.codec === codec)?.decodeMs ?? 0);
-  const loads = Object.entries(state.seen).flatMap(([key, { tailMs }]) => {
-    const [cut, codec] = key.split('/') as [string, Codec];
+  const loads = own.flatMap(([key, { tailMs }]) => {
+    const [, cut, codec] = key.split('/') as [string, string, Codec];
     const alone = aloneMs(Number(cut), codec);
     return alone > 0 ? [clippedMean(tailMs)! / alone] : [];
   });
   const load = Math.max(1, median(loads) ?? 1);
+  const known = new Map<string, number>();
+  // A tail that nobody has seen is as much longer than alone as those that were: unseen is not unloaded.
+  const tailMs = (cut: number, codec: Codec): number => {
+    const key = keyOf(node, cut, codec);
+    const ms = known.get(key) ?? clippedMean(state.seen[key]?.tailMs ?? []) ?? load * aloneMs(cut, codec);
+    known.set(key, ms);
+    return ms;
+  };
   return {
     node,
     workers: hello.workers,
     firstCut: hello.firstCut,
-    // A tail that nobody has seen is as much longer than alone as those that were: unseen is not unloaded.
-    tailMs: (cut, codec) =>
-      clippedMean(state.seen[keyOf(cut, codec)]?.tailMs ?? []) ?? load * aloneMs(cut, codec),
-    fixedMs: median(Object.values(state.seen).flatMap(({ fixedMs }) => fixedMs)) ?? state.fixedMs,
+    tailMs,
+    fixedMs: median(own.flatMap(([, { fixedMs }]) => fixedMs)) ?? state.fixedMs,
   };
 }
 
@@ -537,7 +587,8 @@ function ask(
 ): CoordinatorState {
   for (const vehicle of vehicles) effects.push({ kind: 'round', vehicle, round });
   effects.push({ kind: 'wake', round: round.round, phase: round.phase, afterMs });
-  return { ...state, lastRound: round.round, open: { round, waiting: vehicles, vehicles } };
+  const plans = round.phase === 'go' ? state.plans : [];
+  return { ...state, lastRound: round.round, open: { round, waiting: vehicles, vehicles, plans } };
 }
 
 function progress(state: CoordinatorState, done: number): CoordinatorEffect {

@@ -78,6 +78,7 @@ export type VehicleEffect =
       readonly epoch: number;
       readonly cut: number;
       readonly codec: Codec;
+      readonly cloud: string;
     }
   /** Ask for the channel that vehicles share. */
   | {
@@ -87,6 +88,7 @@ export type VehicleEffect =
       readonly camera: string;
       readonly cut: number;
       readonly codec: Codec;
+      readonly cloud: string;
     }
   | { readonly kind: 'end-channel'; readonly frame: number; readonly whole: boolean }
   | { readonly kind: 'stop-send'; readonly frame: number }

@@ -6,6 +6,7 @@
  */
 import {
   type Codec,
+  cloudOf,
   isCoded,
   type Outcome,
   type Round,
@@ -41,6 +42,8 @@ interface Job {
   readonly epoch: number;
   readonly cut: number;
   readonly codec: Codec;
+  /** The worker that is to run its tail; empty where none is there. */
+  readonly cloud: string;
   /** What coding its tensor is to take on the vehicle that is emulated. */
   readonly encodeMs: number;
   /** What its tensor is planned to have on the wire. */
@@ -68,8 +71,10 @@ interface RunningRound {
   readonly round: Round;
   readonly plan: VehiclePlan | undefined;
   readonly startMs: number;
-  /** The cloud was lost before or in this round: its jobs stay here even if a worker comes. */
+  /** The connection was lost before or in this round: its jobs stay here even if it is back. */
   readonly alone: boolean;
+  /** Workers that were lost before or in this round: they are not used even if they are back, unless a plan says so. */
+  readonly lost: readonly string[];
   /** In the plan's order. */
   readonly jobs: readonly Job[];
 }
@@ -82,7 +87,8 @@ export interface VehicleState {
   readonly plan?: VehiclePlan | undefined;
   /** The newest of all plans, those for a running round too. */
   readonly epoch: number;
-  readonly lostCloud?: string | undefined;
+  /** Workers of this plan that were lost since it came. */
+  readonly lost: readonly string[];
   /** A round that was asked for, and its frames once they are captured. */
   readonly next?:
     | {
@@ -106,7 +112,7 @@ const NEWER_ROUND = 'a newer round was asked for';
 const STOPPED = 'the vehicle was stopped';
 
 export function initialState(setup: VehicleSetup): VehicleState {
-  return { setup, connected: false, accepted: false, epoch: 0 };
+  return { setup, connected: false, accepted: false, epoch: 0, lost: [] };
 }
 
 export function step(state: VehicleState, event: VehicleEvent): Step {
@@ -126,12 +132,12 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
   switch (event.kind) {
     case 'connected':
       effects.push({ kind: 'hello' });
-      return { ...state, connected: true, plan: undefined, epoch: 0, lostCloud: undefined };
+      return { ...state, connected: true, plan: undefined, epoch: 0, lost: [] };
     case 'hello-due':
       if (state.connected && !state.accepted) effects.push({ kind: 'hello' });
       return state;
     case 'disconnected':
-      return withoutCloud({ ...state, connected: false, accepted: false }, event.reason, effects);
+      return withoutConnection({ ...state, connected: false, accepted: false }, event.reason, effects);
     case 'verdict':
       if (!event.accepted) effects.push({ kind: 'refused', reason: event.reason });
       return { ...state, accepted: event.accepted };
@@ -188,12 +194,8 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
       return takeGrant(state, event, effects);
     case 'result':
       return takeResult(state, event, effects);
-    case 'cloud-lost': {
-      const { cloud } = event;
-      const next = state.plan?.cloud === cloud ? { ...state, lostCloud: cloud } : state;
-      if (state.running?.plan?.cloud !== cloud) return next;
-      return withoutCloud(next, `cloud worker ${cloud} was lost`, effects);
-    }
+    case 'cloud-lost':
+      return withoutWorker(state, event.cloud, effects);
     case 'timeout':
       return giveUp(state, event.frame, event.atMs, effects);
     case 'stopping':
@@ -215,11 +217,17 @@ function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect
     return state;
   }
   if (plan.round !== 0) return revise({ ...state, epoch: plan.epoch }, plan);
-  const back = plan.cloud !== '' ? undefined : state.lostCloud;
-  return { ...state, plan, epoch: plan.epoch, lostCloud: back };
+  return { ...state, plan, epoch: plan.epoch, lost: state.lost.filter((cloud) => !names(plan, cloud)) };
 }
 
-/** Frames of the running round that have not begun get another cut, and run in the new plan's order. */
+function names(plan: VehiclePlan, cloud: string): boolean {
+  return plan.streams.some((stream) => cloudOf(stream, plan) === cloud);
+}
+
+/**
+ * Frames of the running round that have not begun get another cut, and run in the new plan's order; those that keep
+ * their cut and are not sent yet may get another worker.
+ */
 function revise(state: VehicleState, plan: VehiclePlan): VehicleState {
   const { running } = state;
   if (running?.round.round !== plan.round) return state;
@@ -232,8 +240,19 @@ function revise(state: VehicleState, plan: VehiclePlan): VehicleState {
       const { stream } = streams.get(job.camera)!;
       return { ...job, epoch: plan.epoch, ...wayOf(stream, plan) };
     });
-  const jobs = [...running.jobs.filter((job) => !isRevised(job)), ...revised];
-  return { ...state, running: { ...running, jobs } };
+  const begun = running.jobs.filter((job) => !isRevised(job));
+  const jobs = [...begun.map((job) => redirected(job, streams.get(job.camera)?.stream, plan)), ...revised];
+  const lost = running.lost.filter((cloud) => !names(plan, cloud));
+  return { ...state, running: { ...running, lost, jobs } };
+}
+
+/** A job whose head runs or has run, and whose tensor nobody has asked for, goes to the worker that the plan names. */
+function redirected(job: Job, stream: StreamPlan | undefined, plan: VehiclePlan): Job {
+  const isUnsent = job.stage === 'running' || job.stage === 'to-send';
+  if (!isUnsent || stream?.cut !== job.cut || stream.codec !== job.codec) return job;
+  const { cloud, giveUpMs } = wayOf(stream, plan);
+  const { reason: _, ...unharmed } = job;
+  return { ...unharmed, epoch: plan.epoch, cloud, giveUpMs };
 }
 
 function takeRound(state: VehicleState, round: Round, effects: VehicleEffect[]): VehicleState {
@@ -292,24 +311,23 @@ function takeResult(
   return next;
 }
 
-function transferReport(
-  { round, jobs }: RunningRound,
-  wire: NonNullable<Job['wire']>,
-  atMs: number,
-): TransferReport {
+function transferReport(running: RunningRound, wire: NonNullable<Job['wire']>, atMs: number): TransferReport {
+  const { round, jobs } = running;
   const runEndMs = jobs.find(isOnProcessor)?.runEndMs ?? atMs;
   return {
     round: round.round,
     ...wire,
     waiting: jobs.filter(({ stage }) => stage === 'waiting').map(({ camera }) => camera),
-    unsentBytes: Math.round(jobs.reduce((sum, job) => sum + unsentShare(job) * job.plannedBytes, 0)),
+    unsentBytes: Math.round(jobs.reduce((sum, job) => sum + unsentShare(job, running) * job.plannedBytes, 0)),
     vehicleMs: Math.max(0, runEndMs - atMs),
   };
 }
 
-/** On average half of the tensor that is on the wire has left. */
-function unsentShare({ stage }: Job): number {
+/** On average half of the tensor that is on the wire has left; for a worker that is lost none will. */
+function unsentShare(job: Job, running: RunningRound): number {
+  const { stage } = job;
   if (stage === 'sending') return 0.5;
+  if (!hasWorker(running, job)) return 0;
   return stage === 'running' || stage === 'to-send' || stage === 'asking' || stage === 'granted' ? 1 : 0;
 }
 
@@ -356,15 +374,38 @@ function giveUp(state: VehicleState, frame: number, atMs: number, effects: Vehic
 }
 
 /** What was to go through the cloud is finished here, from the cut that it has reached. */
-function withoutCloud(state: VehicleState, reason: string, effects: VehicleEffect[]): VehicleState {
+function withoutConnection(state: VehicleState, reason: string, effects: VehicleEffect[]): VehicleState {
   if (!state.running) return state;
-  const jobs = state.running.jobs.map((job): Job => {
-    if (job.stage === 'sending') stopSending(job, effects);
-    if (job.stage === 'granted') leaveChannel(job, false, effects);
-    if (job.stage === 'to-send' || AWAITED.has(job.stage)) return { ...job, stage: 'to-finish', reason };
-    return job;
-  });
+  const jobs = state.running.jobs.map((job) => withheld(job, reason, effects));
   return { ...state, running: { ...state.running, alone: true, jobs } };
+}
+
+/** What this worker has, or is being sent, is finished here; what is not sent yet too, unless a plan gives it to another. */
+function withoutWorker(from: VehicleState, cloud: string, effects: VehicleEffect[]): VehicleState {
+  const isPlanned = from.plan !== undefined && names(from.plan, cloud);
+  const state = isPlanned ? { ...from, lost: withName(from.lost, cloud) } : from;
+  const { running } = state;
+  if (!running?.jobs.some((job) => job.cloud === cloud)) return state;
+  const reason = `cloud worker ${cloud} was lost`;
+  const jobs = running.jobs.map((job) => (job.cloud === cloud ? withheld(job, reason, effects) : job));
+  return { ...state, running: { ...running, lost: withName(running.lost, cloud), jobs } };
+}
+
+/** A job that nobody in the cloud will finish, as far as it is known now. */
+function withheld(job: Job, reason: string, effects: VehicleEffect[]): Job {
+  if (job.stage === 'sending') stopSending(job, effects);
+  if (job.stage === 'granted') leaveChannel(job, false, effects);
+  if (AWAITED.has(job.stage)) return { ...job, stage: 'to-finish', reason };
+  return job.stage === 'to-send' ? { ...job, reason } : job;
+}
+
+function withName(names: readonly string[], name: string): readonly string[] {
+  return names.includes(name) ? names : [...names, name];
+}
+
+/** Whether the worker that is to run a job's tail is there, as far as known. */
+function hasWorker({ alone, lost }: RunningRound, { cloud }: Job): boolean {
+  return !alone && cloud !== '' && !lost.includes(cloud);
 }
 
 /** Starts the captured round when it is told to, or when nobody is there to tell. */
@@ -389,12 +430,13 @@ function begin(state: VehicleState, atMs: number): VehicleState {
         ...left,
       };
     });
-  const alone = !state.connected || (plan !== undefined && plan.cloud === state.lostCloud);
-  return { ...state, next: undefined, running: { round: next.round, plan, startMs: atMs, alone, jobs } };
+  const { connected, lost } = state;
+  const running = { round: next.round, plan, startMs: atMs, alone: !connected, lost, jobs };
+  return { ...state, next: undefined, running };
 }
 
-type Way = Pick<Job, 'cut' | 'codec' | 'encodeMs' | 'plannedBytes' | 'giveUpMs'>;
-const LOCAL: Omit<Way, 'cut'> = { codec: 'float32', encodeMs: 0, plannedBytes: 0, giveUpMs: 0 };
+type Way = Pick<Job, 'cut' | 'codec' | 'cloud' | 'encodeMs' | 'plannedBytes' | 'giveUpMs'>;
+const LOCAL: Omit<Way, 'cut'> = { codec: 'float32', cloud: '', encodeMs: 0, plannedBytes: 0, giveUpMs: 0 };
 
 /** How a plan has a camera's frame go. */
 function wayOf(stream: StreamPlan, plan: VehiclePlan): Way {
@@ -402,6 +444,7 @@ function wayOf(stream: StreamPlan, plan: VehiclePlan): Way {
   return {
     cut,
     codec,
+    cloud: cloudOf(stream, plan),
     encodeMs: encodeMsOf(stream, plan),
     plannedBytes: ((uplinkEndMs - uplinkStartMs) * plan.uplinkBps) / 8000,
     giveUpMs: giveUpMs > 0 ? giveUpMs : plan.jobTimeoutMs,
@@ -420,7 +463,9 @@ function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
   const { running, setup } = state;
   if (!running) return state;
   const plan = running.plan;
-  const cloudIsThere = !running.alone && plan !== undefined && plan.cloud !== '';
+  const isSent = ({ cut }: Job): boolean => cut < setup.lastCut;
+  // Where other workers are there, a plan for this round may still give them what a lost one was to have.
+  const someWorker = running.jobs.some((job) => isSent(job) && hasWorker(running, job));
   const jobs = [...running.jobs];
   const busy = (...stages: Stage[]): boolean => jobs.some(({ stage }) => stages.includes(stage));
   /** Returns when it is to be done. */
@@ -436,7 +481,7 @@ function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
 
   jobs.forEach((job, index) => {
     if (job.stage !== 'waiting' || busy('running', 'finishing')) return;
-    if (!cloudIsThere && job.cut < setup.lastCut) {
+    if (!someWorker && isSent(job)) {
       const reason = job.reason ?? NO_CLOUD;
       const runEndMs = run(job, 0, setup.lastCut, 'local');
       jobs[index] = { ...job, stage: 'running', cut: setup.lastCut, reason, runEndMs };
@@ -447,12 +492,10 @@ function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
     }
   });
   jobs.forEach((job, index) => {
-    if (job.stage !== 'to-send' && job.stage !== 'granted') return;
-    const { frame, camera, epoch, cut, codec } = job;
-    const tensor = { frame, camera, epoch, cut, codec };
-    if (!cloudIsThere || !plan) {
-      jobs[index] = { ...job, stage: 'to-finish', reason: job.reason ?? NO_CLOUD };
-    } else if (job.stage === 'to-send' && plan.granted) {
+    if ((job.stage !== 'to-send' && job.stage !== 'granted') || !hasWorker(running, job)) return;
+    const { frame, camera, epoch, cut, codec, cloud } = job;
+    const tensor = { frame, camera, epoch, cut, codec, cloud };
+    if (job.stage === 'to-send' && plan?.granted) {
       jobs[index] = { ...job, stage: 'asking' };
       effects.push({ kind: 'ask-channel', ...tensor }, { kind: 'wake', frame, afterMs: job.giveUpMs });
     } else if (!busy('sending')) {
@@ -462,8 +505,10 @@ function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
     }
   });
   jobs.forEach((job, index) => {
-    if (job.stage !== 'to-finish' || busy('running', 'finishing')) return;
-    jobs[index] = { ...job, stage: 'finishing', runEndMs: run(job, job.at, setup.lastCut, 'local') };
+    const isLeft = job.stage === 'to-finish' || (job.stage === 'to-send' && !hasWorker(running, job));
+    if (!isLeft || busy('running', 'finishing')) return;
+    const { reason = NO_CLOUD } = job;
+    jobs[index] = { ...job, stage: 'finishing', reason, runEndMs: run(job, job.at, setup.lastCut, 'local') };
   });
   return { ...state, running: { ...running, jobs } };
 }
@@ -490,8 +535,9 @@ function conclude(state: VehicleState, atMs: number, effects: VehicleEffect[]): 
       round: round.round,
       makespanMs,
       uplinkBps: plan?.uplinkBps ?? 0,
-      jobs: running.jobs.map(({ camera, cut, codec, outcome, tailMs = 0, fixedMs = 0 }) => ({
+      jobs: running.jobs.map(({ camera, cut, codec, cloud, outcome, tailMs = 0, fixedMs = 0 }) => ({
         camera,
+        cloud,
         cut,
         codec,
         outcome: outcome!,

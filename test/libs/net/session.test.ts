@@ -81,13 +81,17 @@ test('What a node publishes comes typed to those who subscribed to it, or to all
   const cloud = node(context, port, 'cloud');
   const tensors: [MessageOf<'tensor'>, string][] = [];
   const rounds: number[] = [];
-  cloud.session.subscribe('tensor', '+', (chunk, from) => tensors.push([chunk, from]));
+  cloud.session.subscribe('tensor', '+', (chunk, from) => tensors.push([chunk, from]), 'cloud');
   vehicle.session.subscribe('round', 'vehicle-1', ({ round }) => rounds.push(round));
   vehicle.session.start();
   cloud.session.start();
   await until(() => subscribed.length === 2 && vehicle.seen.connected + cloud.seen.connected === 2);
-  assert.deepEqual(subscribed.sort(), [topicOf('tensor', '+'), topicOf('round', 'vehicle-1')].sort());
-  assert.equal(vehicle.session.publish('tensor', 'vehicle-1', CHUNK), true);
+  assert.deepEqual(
+    subscribed.sort(),
+    [topicOf('tensor', '+', 'cloud'), topicOf('round', 'vehicle-1')].sort(),
+  );
+  assert.equal(vehicle.session.publish('tensor', 'vehicle-1', { ...CHUNK, frame: 2 }, 'cloud-2'), true);
+  assert.equal(vehicle.session.publish('tensor', 'vehicle-1', CHUNK, 'cloud'), true);
   const go = { round: 7, phase: 'go', frameIndex: 0, measured: true } as const;
   cloud.session.publish('round', 'vehicle-2', go);
   cloud.session.publish('round', 'vehicle-1', { ...go, round: 8 });
@@ -105,18 +109,18 @@ test('A malformed message is dropped with its sender and its fault named, and th
   session.subscribe('tensor', '+', ({ camera }) => cameras.push(camera));
   session.start();
   await until(() => subscribed.length === 1);
-  const topic = topicOf('tensor', 'vehicle-1');
+  const topic = topicOf('tensor', 'vehicle-1', 'cloud');
   publish(topic, Buffer.from('no message'));
   publish(topic, encode('tensor', { ...CHUNK, dims: [3] }));
   publish(topic, Buffer.alloc(70_000));
-  publish(topicOf('tensor', 'Vehicle'), encode('tensor', CHUNK));
+  publish(topicOf('tensor', 'Vehicle', 'cloud'), encode('tensor', CHUNK));
   publish(topic, encode('tensor', CHUNK));
   await until(() => cameras.length === 1 && seen.rejected.length === 4);
   const [garbage, shape, size, name] = seen.rejected;
   assert.match(garbage!, /^vehicle-1: tensor: no TensorChunk in these 10 bytes/);
   assert.match(shape!, /^vehicle-1: tensor: TensorChunk: dims do not give/);
   assert.match(size!, /^vehicle-1: tensor: 70000 bytes, at most 66560 are allowed$/);
-  assert.match(name!, /^a message on 'splitlane\/v1\/vehicle\/Vehicle\/tensor', which is no topic of ours$/);
+  assert.match(name!, /^a message on 'splitlane\/v1\/tensor\/Vehicle\/cloud', which is no topic of ours$/);
 });
 
 test('Without a connection nothing is published, and that is said.', async (context) => {

@@ -12,6 +12,8 @@ const HEADER: TensorHeader = {
 };
 const RATE = 8e6;
 
+const WAY = { vehicle: 'vehicle-1', cloud: 'cloud-1' };
+
 /** A session that writes what it is given to the link at once, as MQTT.js does on an open connection. */
 async function vehicle(context: TestContext, clock: FakeClock) {
   const pair = await loopback();
@@ -26,12 +28,12 @@ async function vehicle(context: TestContext, clock: FakeClock) {
   const chunks: MessageOf<'tensor'>[] = [];
   const state = { connected: true, waiting: 0, mostWaiting: 0 };
   const session = {
-    publish: (key: 'tensor', node: string, message: MessageOf<'tensor'>) => {
+    publish: (key: 'tensor', node: string, message: MessageOf<'tensor'>, cloud: string) => {
       if (!state.connected) return false;
       chunks.push({ ...message, data: Uint8Array.from(message.data) });
       state.mostWaiting = Math.max(state.mostWaiting, ++state.waiting);
       const payload = encode(key, message);
-      const topic = topicOf(key, node);
+      const topic = topicOf(key, node, cloud);
       link.write(
         mqttPacket.generate({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false }),
         () => state.waiting--,
@@ -60,7 +62,7 @@ test('A tensor goes out in chunks in order, two of them waiting at most, and is 
   const { session, link, chunks, state, arrived } = await vehicle(context, clock);
   const data = tensor(40_000);
   const options = { uplinkBps: RATE, now: () => clock.now() };
-  const { done } = sendTensor(session, link, 'vehicle-1', HEADER, data, options);
+  const { done } = sendTensor(session, link, WAY, HEADER, data, options);
   await pass(clock, 45);
   const { startMs, endMs, wireBytes: sentBytes } = await done;
 
@@ -80,14 +82,14 @@ test('A tensor goes out in chunks in order, two of them waiting at most, and is 
   assert.equal(startMs, 1000);
   const takesMs = (sentBytes * 8000) / RATE;
   assert.ok(Math.abs(endMs - startMs - takesMs) < 1, `${endMs - startMs} ms for ${takesMs}`);
-  assert.ok(Math.abs(sentBytes - wireBytes(40_000, chunkBytes, 'vehicle-1')) < 40);
+  assert.ok(Math.abs(sentBytes - wireBytes(40_000, chunkBytes, WAY.vehicle, WAY.cloud)) < 40);
   await until(() => arrived().length === sentBytes);
 });
 
 test('Without a rate a tensor goes out in the largest chunks.', async (context) => {
   const clock = new FakeClock();
   const { session, link, chunks } = await vehicle(context, clock);
-  const { done } = sendTensor(session, link, 'vehicle-1', HEADER, tensor(100_000), {
+  const { done } = sendTensor(session, link, WAY, HEADER, tensor(100_000), {
     now: () => clock.now(),
   });
   await pass(clock, 120);
@@ -102,7 +104,7 @@ test('What is written beside a tensor waits for two of its chunks at most.', asy
   const clock = new FakeClock();
   const { session, link } = await vehicle(context, clock);
   const options = { uplinkBps: RATE, now: () => clock.now() };
-  const { done } = sendTensor(session, link, 'vehicle-1', HEADER, tensor(100_000), options);
+  const { done } = sendTensor(session, link, WAY, HEADER, tensor(100_000), options);
   await pass(clock, 20);
   const askedMs = clock.now();
   let controlMs = Number.NaN;
@@ -119,7 +121,7 @@ test('A transfer that is stopped leaves the rest unsent, and its promise is reje
   const clock = new FakeClock();
   const { session, link, chunks } = await vehicle(context, clock);
   const options = { uplinkBps: RATE, now: () => clock.now() };
-  const transfer = sendTensor(session, link, 'vehicle-1', HEADER, tensor(100_000), options);
+  const transfer = sendTensor(session, link, WAY, HEADER, tensor(100_000), options);
   const failed = assert.rejects(transfer.done, /^Error: the transfer was stopped$/);
   await pass(clock, 20);
   const sentSoFar = chunks.length;
@@ -136,10 +138,10 @@ test('A transfer whose connection is lost, or is not there, is rejected.', async
   const { session, link, state } = await vehicle(context, clock);
   const options = { uplinkBps: RATE, now: () => clock.now() };
   state.connected = false;
-  const unsent = sendTensor(session, link, 'vehicle-1', HEADER, tensor(100), options);
+  const unsent = sendTensor(session, link, WAY, HEADER, tensor(100), options);
   await assert.rejects(unsent.done, /^Error: the connection was lost$/);
   state.connected = true;
-  const broken = sendTensor(session, link, 'vehicle-1', HEADER, tensor(100_000), options);
+  const broken = sendTensor(session, link, WAY, HEADER, tensor(100_000), options);
   const failed = assert.rejects(broken.done, /^Error: the connection was lost$/);
   await pass(clock, 10);
   link.destroy();
@@ -151,7 +153,7 @@ test('Transfers leave nothing behind that watches the connection.', async (conte
   const { session, link } = await vehicle(context, clock);
   const options = { uplinkBps: RATE, now: () => clock.now() };
   for (let i = 0; i < 3; i++) {
-    const { done } = sendTensor(session, link, 'vehicle-1', HEADER, tensor(5000), options);
+    const { done } = sendTensor(session, link, WAY, HEADER, tensor(5000), options);
     await pass(clock, 8);
     await done;
   }

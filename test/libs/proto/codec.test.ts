@@ -166,7 +166,7 @@ test('A message of the largest lengths of its schema still fits into the limit o
   });
   fits('report', {
     ...{ round: 1, makespanMs: time, uplinkBps: 1e12 },
-    jobs: cameras.map(() => ({ ...job, outcome: 'dropped', tailMs: time, fixedMs: time })),
+    jobs: cameras.map(() => ({ ...job, outcome: 'dropped', tailMs: time, fixedMs: time, cloud: camera })),
   });
   const when = { headStartMs: time, headEndMs: time, uplinkStartMs: time, uplinkEndMs: time };
   fits('plan', {
@@ -185,6 +185,7 @@ test('A message of the largest lengths of its schema still fits into the limit o
       tailEndMs: time,
       endMs: time,
       giveUpMs: time,
+      cloud: camera,
     })),
   });
   fits('channelAsk', { frame: 0xffffffff, epoch: 0xffffffff, camera, bytes: 0xffffffff });
@@ -297,7 +298,7 @@ const PLAN: MessageOf<'plan'> = {
   streams: [
     {
       ...{ camera: 'front', cut: 2, codec: 'float32', headStartMs: 0, headEndMs: 3, uplinkStartMs: 3 },
-      ...{ uplinkEndMs: 4, tailStartMs: 4, tailEndMs: 5, endMs: 6, giveUpMs: 0 },
+      ...{ uplinkEndMs: 4, tailStartMs: 4, tailEndMs: 5, endMs: 6, giveUpMs: 0, cloud: '' },
     },
   ],
 };

@@ -22,19 +22,22 @@ function matches(filter: string, topic: string): boolean {
   return wanted.length === levels.length && wanted.every((level, i) => level === '+' || level === levels[i]);
 }
 
-test('A topic leads back to its entry of the table and its node.', () => {
+test('A topic leads back to its entry of the table, its node, and the worker that a tensor is for.', () => {
   fc.assert(
-    fc.property(key, name, (entry, node) => {
-      assert.deepEqual(parseTopic(topicOf(entry, node)), { key: entry, node });
+    fc.property(key, name, name, (entry, node, cloud) => {
+      const forCloud = entry === 'tensor' ? { cloud } : {};
+      assert.deepEqual(parseTopic(topicOf(entry, node, cloud)), { key: entry, node, ...forCloud });
     }),
   );
 });
 
 test('A topic is matched by the filter of its own entry only.', () => {
   fc.assert(
-    fc.property(key, name, (entry, node) => {
-      const matched = KEYS.filter((other) => matches(topicOf(other, '+'), topicOf(entry, node)));
+    fc.property(key, name, name, (entry, node, cloud) => {
+      const matched = KEYS.filter((other) => matches(topicOf(other, '+'), topicOf(entry, node, cloud)));
       assert.deepEqual(matched, [entry]);
+      if (entry === 'tensor')
+        assert.ok(!matches(topicOf(entry, '+', `${cloud}-2`), topicOf(entry, node, cloud)));
     }),
   );
 });
@@ -49,7 +52,8 @@ test('No two entries or nodes have the same topic.', () => {
 });
 
 test('Topics stand under one root with the version of the protocol.', () => {
-  assert.equal(topicOf('tensor', 'vehicle-1'), 'splitlane/v1/vehicle/vehicle-1/tensor');
+  assert.equal(topicOf('tensor', 'vehicle-1', 'cloud-2'), 'splitlane/v1/tensor/vehicle-1/cloud-2');
+  assert.equal(topicOf('tensor', '+', 'cloud-2'), 'splitlane/v1/tensor/+/cloud-2');
   assert.equal(topicOf('clockPing', 'cloud'), 'splitlane/v1/node/cloud/clock/ping');
   assert.equal(topicOf('plan', '+'), 'splitlane/v1/vehicle/+/plan');
 });
@@ -69,6 +73,9 @@ test('A topic that is not ours leads nowhere.', () => {
     'splitlane/v2/vehicle/a/plan',
     'splitlane/v1/vehicle/a/unknown',
     'splitlane/v1/node/a/tensor',
+    'splitlane/v1/tensor/a',
+    'splitlane/v1/tensor/a/+',
+    'splitlane/v1/tensor/a/b/c',
     `splitlane/v1/vehicle/${'a'.repeat(49)}/plan`,
     '$SYS/broker/uptime',
   ])
@@ -85,6 +92,7 @@ test('Any string is parsed to an entry that it is the topic of, or to nothing.',
     'clock',
     'ping',
     'plan',
+    'tensor',
     'a',
     '',
   );
@@ -96,7 +104,7 @@ test('Any string is parsed to an entry that it is the topic of, or to nothing.',
   fc.assert(
     fc.property(topic, (some) => {
       const parsed = parseTopic(some);
-      if (parsed) assert.equal(topicOf(parsed.key, parsed.node), some);
+      if (parsed) assert.equal(topicOf(parsed.key, parsed.node, parsed.cloud), some);
     }),
     { numRuns: 1000 },
   );
@@ -104,7 +112,7 @@ test('Any string is parsed to an entry that it is the topic of, or to nothing.',
 
 test('The largest packet of every topic passes the broker’s door, for the longest name of a node.', () => {
   for (const entry of KEYS) {
-    const topic = topicOf(entry, 'n'.repeat(48));
+    const topic = topicOf(entry, 'n'.repeat(48), 'c'.repeat(48));
     const packetIdentifier = 2;
     assert.ok(packetBytes(topic, topics[entry].maxBytes) + packetIdentifier <= MAX_PACKET_BYTES, entry);
   }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import mqttPacket from 'mqtt-packet';
 import { chunkBytesFor, encode, packetBytes, topicOf, wireBytes } from '../../../libs/proto/index.ts';
 
+const CLOUD = 'cloud-2';
 const publish = (topic: string, payload: Buffer): number =>
   mqttPacket.generate({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false }).length;
 
@@ -21,7 +22,7 @@ function realBytes(
     const job = { frame: 300, epoch: 12, camera: 'camera-3', cut, codec: 'float32' } as const;
     const header = { ...job, dims, frameWidth: 1920, frameHeight: 1208 };
     total += publish(
-      topicOf('tensor', vehicle),
+      topicOf('tensor', vehicle, CLOUD),
       encode('tensor', { ...header, totalBytes: tensorBytes, offset, data }),
     );
   }
@@ -44,7 +45,7 @@ test('The predicted bytes of a tensor are those of its real packets, within 0.1 
       const tensorBytes = dims.reduce((a, b) => a * b, 4);
       const chunkBytes = chunkBytesFor(rate);
       const real = realBytes(tensorBytes, chunkBytes, 'vehicle-2', [...dims], cut);
-      const predicted = wireBytes(tensorBytes, chunkBytes, 'vehicle-2');
+      const predicted = wireBytes(tensorBytes, chunkBytes, 'vehicle-2', CLOUD);
       const slack = Math.max(real / 1000, 4 * Math.ceil(tensorBytes / chunkBytes));
       assert.ok(Math.abs(predicted - real) <= slack, `${dims} at ${rate}: ${predicted} for ${real}`);
       if (chunkBytes >= 4096 && tensorBytes > chunkBytes)
@@ -54,14 +55,14 @@ test('The predicted bytes of a tensor are those of its real packets, within 0.1 
 
 test('Protocol bytes weigh 7 % with pieces of 1 KiB and less than 0.2 % with pieces of 64 KiB.', () => {
   const bytes = 602_112;
-  const overhead = (chunk: number): number => wireBytes(bytes, chunk, 'vehicle-1') / bytes - 1;
+  const overhead = (chunk: number): number => wireBytes(bytes, chunk, 'vehicle-1', CLOUD) / bytes - 1;
   assert.ok(overhead(1024) > 0.06 && overhead(1024) < 0.09, `${overhead(1024)}`);
   assert.ok(overhead(65_536) > 0.0005 && overhead(65_536) < 0.002, `${overhead(65_536)}`);
 });
 
 test('A tensor that fills its pieces has no empty one behind them.', () => {
-  const two = wireBytes(8192, 4096, 'vehicle-1');
-  assert.ok(wireBytes(8193, 4096, 'vehicle-1') > two + 50);
+  const two = wireBytes(8192, 4096, 'vehicle-1', CLOUD);
+  assert.ok(wireBytes(8193, 4096, 'vehicle-1', CLOUD) > two + 50);
   assert.ok(Math.abs(realBytes(8192, 4096, 'vehicle-1', [1, 2048], 1) - two) < 8);
 });
 

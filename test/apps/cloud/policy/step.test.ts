@@ -10,11 +10,11 @@ import { deepFreeze } from '../../deep-freeze.ts';
 
 /** Cuts 0 to 3 of a network; the last one sends nothing. */
 const CUT_BYTES = [400, 200, 100, 40];
-const SETUP = { workers: 2, firstCut: 0, cutBytes: CUT_BYTES };
+const SETUP = { node: 'cloud-1', workers: 2, firstCut: 0, cutBytes: CUT_BYTES };
 
-function stream(camera: string, cut: number, codec: Codec = 'float32'): StreamPlan {
+function stream(camera: string, cut: number, codec: Codec = 'float32', cloud = ''): StreamPlan {
   const none = { headStartMs: 0, headEndMs: 0, uplinkStartMs: 0, uplinkEndMs: 0 };
-  return { camera, cut, codec, ...none, tailStartMs: 0, tailEndMs: 0, endMs: 0 };
+  return { camera, cut, codec, cloud, ...none, tailStartMs: 0, tailEndMs: 0, endMs: 0 };
 }
 
 function plan(vehicle: string, epoch: number, ...streams: StreamPlan[]): Untimed<CloudEvent> {
@@ -110,6 +110,27 @@ describe('Which tensors are taken', () => {
   }).state;
   const codedAt1 = drive([[plan('vehicle-1', 1, stream('camera-1', 1, 'uint8'))]]).state;
   const jpegAt1 = drive([[plan('vehicle-1', 1, stream('camera-1', 1, 'jpeg'))]]).state;
+  const elsewhere = drive([
+    [
+      plan(
+        'vehicle-1',
+        1,
+        stream('camera-1', 1, 'float32', 'cloud-2'),
+        stream('camera-2', 1, 'float32', 'cloud-1'),
+      ),
+    ],
+  ]).state;
+
+  test('A tensor is taken by the worker that its stream names, whichever the plan names for the others.', () => {
+    assert.equal(refusal(elsewhere, 'vehicle-1', chunk(5, { camera: 'camera-2' })), undefined);
+    const other = { ...elsewhere, setup: { ...elsewhere.setup, node: 'cloud-2' } };
+    assert.equal(refusal(other, 'vehicle-1', chunk(5)), undefined);
+    assert.match(
+      refusal(other, 'vehicle-1', chunk(5, { camera: 'camera-2' })) ?? '',
+      /to cloud-1, not to cloud-2/,
+    );
+  });
+
   const cases: [string, CloudState, string, Partial<TensorChunk>, RegExp][] = [
     ['of a vehicle without a plan', known, 'vehicle-2', {}, /no plan of epoch 1 is known/],
     ['of a vehicle named like a property', known, 'constructor', {}, /no plan of epoch 1 is known/],
@@ -118,6 +139,7 @@ describe('Which tensors are taken', () => {
     ['at another cut', known, 'vehicle-1', { cut: 0 }, /cuts camera-1 at 1 as float32, not at 0/],
     ['in another codec', known, 'vehicle-1', { codec: 'jpeg' }, /at 1 as float32, not at 1 as jpeg/],
     ['at a cut of an older plan', later, 'vehicle-1', { epoch: 2 }, /plan 2 cuts camera-1 at 0/],
+    ['of another worker', elsewhere, 'vehicle-1', {}, /plan 1 gives camera-1 to cloud-2, not to cloud-1/],
     ['before the first cut served', served, 'vehicle-1', {}, /cut 1 is not served here/],
     ['past the last cut', served, 'vehicle-1', { camera: 'camera-2', cut: 4 }, /cut 4 is not served here/],
     ['of a local job', known, 'vehicle-1', { camera: 'camera-3', cut: 3 }, /cut 3 is not served here/],

@@ -57,6 +57,7 @@ export const report = (
     camera: 'camera-1',
     cut: 1,
     codec: 'float32',
+    cloud: 'cloud-1',
     outcome: 'cloud',
     tailMs: 5,
     fixedMs: 2,
@@ -90,7 +91,10 @@ export function inShort(effect: CoordinatorEffect): string {
       return `measure ${effect.node}`;
     case 'plan': {
       const { epoch, policy, cloud, streams, round } = effect.plan;
-      const cuts = streams.map(({ camera, cut }) => `${camera} ${cut}`).join(', ');
+      const at = (worker = cloud): string => (worker === cloud ? '' : ` at ${worker}`);
+      const cuts = streams
+        .map(({ camera, cut, cloud: worker }) => `${camera} ${cut}${at(worker)}`)
+        .join(', ');
       const forRound = round === 0 ? '' : ` for round ${round}`;
       return `plan ${epoch} ${effect.vehicle} ${policy} ${cloud || 'alone'}${forRound}: ${cuts}`;
     }

@@ -62,6 +62,11 @@ test('A link that drops to a third is planned anew, once; one that flaps between
   }
 });
 
+test('Three transfers an eighth slower than planned for, or faster, are a change; a twentieth is none.', () => {
+  for (const mbit of [0.875, 1.125]) assert.equal(hasChanged(MBIT, samplesOf([mbit, mbit, mbit])), true);
+  for (const mbit of [0.95, 1.05]) assert.equal(hasChanged(MBIT, samplesOf([mbit, mbit, mbit])), false);
+});
+
 test('The estimate lies between the slowest and the fastest transfer, and a plan made on it is not stale.', () => {
   fc.assert(
     fc.property(

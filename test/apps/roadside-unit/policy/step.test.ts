@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { CoordinatorEffect, CoordinatorEvent } from '../../../../apps/roadside-unit/policy/events.ts';
 import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
+import type { Untimed } from '../../../../libs/journal/step-runner.ts';
 import {
   begun,
   cloudProfile,
@@ -125,16 +126,13 @@ describe('Who is let in', () => {
     ]);
   });
 
-  test('A second cloud is refused whether the first has measured yet or not; the same one may say hello again.', () => {
-    const why = 'cloud worker cloud-1 is there already; only one is supported yet';
+  test('Any number of cloud workers is let in, and the same one may say hello again.', () => {
     drive([
       [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
-      refused('cloud-2', {}, why),
-      [measured('cloud-1')],
-      refused('cloud-2', {}, why),
-      [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
-      [gone('cloud-1'), 'fault node-gone: cloud-1'],
-      [hello('cloud-2'), 'accept cloud-2', 'measure cloud-2'],
+      [hello('cloud-2'), 'accept cloud-2'],
+      [measured('cloud-1'), 'measure cloud-2'],
+      [hello('cloud-1'), 'accept cloud-1'],
+      [measured('cloud-2'), 'measure cloud-1'],
     ]);
   });
 
@@ -421,6 +419,112 @@ describe('Who comes and goes', () => {
   });
 });
 
+describe('Several workers of the cloud', () => {
+  const slow = { segmentMs: [100, 200, 700] };
+  /** Two vehicles and two workers of one thread each: what comes in at the same time is shared. */
+  const twoWorkers = (...more: Untimed<CoordinatorEvent>[]): CoordinatorState =>
+    collectState(initialState({ ...setup({ rounds: 4 }), clouds: 2 }), [
+      ...['cloud-1', 'cloud-2'].flatMap((node) => [hello(node, { workers: 1 }), measured(node)]),
+      ...['vehicle-1', 'vehicle-2'].flatMap((node) => [hello(node), measured(node)]),
+      ...more,
+    ]);
+  const BOTH = 'camera-1 2 at cloud-2, camera-2 2 at cloud-2';
+  const gone2 = [ready('vehicle-1', 1), ready('vehicle-2', 1)];
+
+  test('The campaign begins when as many workers are there and measured as were asked for.', () => {
+    drive(
+      [
+        [hello('cloud-1'), 'accept cloud-1', 'measure cloud-1'],
+        [hello('vehicle-1'), 'accept vehicle-1'],
+        [measured('cloud-1'), 'measure vehicle-1'],
+        [measured('vehicle-1')],
+        [hello('cloud-2'), 'accept cloud-2', 'measure cloud-2'],
+        [
+          measured('cloud-2'),
+          `plan 1 ${V1}`,
+          ...['begin jps', 'capture 1 vehicle-1 (warm-up)', 'wake capture 1'],
+        ],
+      ],
+      initialState({ ...setup({}, 1), clouds: 2 }),
+    );
+  });
+
+  test('What comes in at the same time goes to different workers; a slow one has what it finishes first, if anything.', () => {
+    const cloudsOf = (state: CoordinatorState): string[] =>
+      state.plans.flatMap(({ plan }) => plan.streams.map(({ cloud = '' }) => cloud));
+    assert.deepEqual(new Set(cloudsOf(twoWorkers())), new Set(['cloud-1', 'cloud-2']));
+    const uneven = collectState(initialState({ ...setup(), clouds: 2 }), [
+      ...[hello('cloud-1'), measured('cloud-1', slow), hello('cloud-2'), measured('cloud-2')],
+      ...['vehicle-1', 'vehicle-2'].flatMap((node) => [hello(node), measured(node)]),
+    ]);
+    assert.deepEqual(new Set(cloudsOf(uneven)), new Set(['cloud-2']));
+  });
+
+  test('When a worker goes in mid-round those that gave it tails have a plan for the round, and all one for the next.', () => {
+    drive(
+      [
+        [
+          gone('cloud-1'),
+          'fault node-gone: cloud-1',
+          'plan 2 vehicle-1 jps cloud-2 for round 1: camera-1 2, camera-2 2',
+          ...['vehicle-1', 'vehicle-2'].map((node) => `plan 3 ${node} jps cloud-2: ${JPS}`),
+        ],
+        // A worker that nobody has anything at any more.
+        [hello('cloud-1', { workers: 1 }), 'accept cloud-1', ...replanned(4)],
+        [gone('cloud-1'), 'fault node-gone: cloud-1', ...replanned(5)],
+        [report('vehicle-1', 1)],
+        [
+          gone('cloud-2'),
+          'fault node-gone: cloud-2',
+          ...['vehicle-1', 'vehicle-2'].map((node) => `plan 6 ${node} jps alone: camera-1 3, camera-2 3`),
+        ],
+      ],
+      twoWorkers(...gone2),
+    );
+  });
+
+  test('Whoever has reported has no plan for the round, nor has anybody while all capture.', () => {
+    drive(
+      [[gone('cloud-1'), 'fault node-gone: cloud-1', ...replanned(2)]],
+      twoWorkers(...gone2, report('vehicle-1', 1)),
+    );
+    drive([[gone('cloud-1'), 'fault node-gone: cloud-1', ...replanned(2)]], twoWorkers());
+  });
+
+  test('A worker that comes is measured when the round is over, and used from the next plan on.', () => {
+    const { state } = drive(
+      [
+        [gone('cloud-2'), 'fault node-gone: cloud-2', ...moved(2), ...replanned(3, 'cloud-1')],
+        [hello('cloud-2', { workers: 1 }), 'accept cloud-2', ...replanned(4, 'cloud-1')],
+        [report('vehicle-1', 1)],
+        [report('vehicle-2', 1), 'progress jps 1 of 5', 'measure cloud-2'],
+        [
+          measured('cloud-2'),
+          `plan 5 ${V1}`,
+          `plan 5 vehicle-2 jps cloud-1: ${BOTH}`,
+          ...['capture 2 vehicle-1', 'capture 2 vehicle-2', 'wake capture 2'],
+        ],
+      ],
+      twoWorkers(...gone2),
+    );
+    assert.equal(state.epoch, 5);
+  });
+
+  test('What a worker was seen to take counts for that worker alone.', () => {
+    const seen = report('vehicle-1', 1, [
+      { cut: 2, tailMs: 7, fixedMs: 3 },
+      { cut: 2, cloud: 'cloud-2', tailMs: 900, fixedMs: 3 },
+    ]);
+    const state = twoWorkers(...gone2, seen, report('vehicle-2', 1));
+    const streams = state.plans.flatMap(({ plan }) => plan.streams);
+    assert.deepEqual(new Set(streams.map(({ cloud }) => cloud)), new Set(['cloud-1']));
+  });
+
+  const replanned = (epoch: number, cloud = 'cloud-2'): string[] =>
+    ['vehicle-1', 'vehicle-2'].map((node) => `plan ${epoch} ${node} jps ${cloud}: ${JPS}`);
+  const moved = (epoch: number): string[] => [`plan ${epoch} vehicle-2 jps cloud-1 for round 1: ${JPS}`];
+});
+
 describe('What the plans stand on', () => {
   test('Vehicles of one kind share one profile, scaled to the time that they are to take.', () => {
     // Each was disturbed while it measured, at another time.
@@ -704,6 +808,18 @@ describe('A channel that vehicles share', () => {
       ),
     );
     assert.ok(own.every(({ plan }) => !plan.granted));
+  });
+
+  test('Where no camera of any vehicle delivers there is nothing to plan; once one does again there is.', () => {
+    const reported = [report('vehicle-1', 1), report('vehicle-2', 1)];
+    const blind = collectState(onChannel, [
+      ...reported,
+      ready('vehicle-1', 2, []),
+      ready('vehicle-2', 2, []),
+    ]);
+    const goes = [report('vehicle-1', 2), report('vehicle-2', 2), ready('vehicle-1', 3)];
+    const [plan] = plansIn(collect(blind, [...goes, ready('vehicle-2', 3, [])]));
+    assert.equal(plan?.vehicle, 'vehicle-1');
   });
 
   test('One tensor has the channel at a time; the next one has it when that has left, or its vehicle.', () => {

@@ -18,10 +18,10 @@ export const answer = {
   digest: 'a'.repeat(32),
 };
 
-/** One stream of a plan: its camera, its cut, and its codec unless it is float32. */
-export function stream(camera: string, cut: number, codec: Codec = 'float32'): StreamPlan {
+/** One stream of a plan: its camera, its cut, its codec unless it is float32, and its worker unless it is the plan's. */
+export function stream(camera: string, cut: number, codec: Codec = 'float32', cloud = ''): StreamPlan {
   const none = { headStartMs: 0, headEndMs: 0, uplinkStartMs: 0, uplinkEndMs: 0 };
-  return { camera, cut, codec, ...none, tailStartMs: 0, tailEndMs: 0, endMs: 0 };
+  return { camera, cut, codec, cloud, ...none, tailStartMs: 0, tailEndMs: 0, endMs: 0 };
 }
 
 export function planOf(
@@ -86,6 +86,8 @@ export const plan = (...args: Parameters<typeof planOf>): Untimed<VehicleEvent> 
 export const lost = (cloud = 'cloud-1'): Untimed<VehicleEvent> => ({ kind: 'cloud-lost', cloud });
 export const disconnected: Untimed<VehicleEvent> = { kind: 'disconnected', reason: 'the cable is cut' };
 
+const elsewhere = (cloud: string): string => (cloud === 'cloud-1' ? '' : ` to ${cloud}`);
+
 /** An effect in one line: what matters of it. */
 export function inShort(effect: VehicleEffect): string {
   switch (effect.kind) {
@@ -102,9 +104,9 @@ export function inShort(effect: VehicleEffect): string {
       return `run ${effect.frame} ${effect.stage} ${effect.from}-${effect.to}${codec}${time}`;
     }
     case 'send':
-      return `send ${effect.frame} cut ${effect.cut} ${effect.codec}`;
+      return `send ${effect.frame} cut ${effect.cut} ${effect.codec}${elsewhere(effect.cloud)}`;
     case 'ask-channel':
-      return `ask ${effect.frame} cut ${effect.cut} ${effect.codec}`;
+      return `ask ${effect.frame} cut ${effect.cut} ${effect.codec}${elsewhere(effect.cloud)}`;
     case 'end-channel':
       return `end ${effect.frame} ${effect.whole ? 'whole' : 'not whole'}`;
     case 'stop-send':

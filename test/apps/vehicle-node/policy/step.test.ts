@@ -131,7 +131,12 @@ describe('A round as it should be', () => {
         round: 1,
         makespanMs: 3,
         uplinkBps: 1e6,
-        jobs: [{ camera: 'camera-1', cut: 2, codec: 'float32', outcome: 'cloud', tailMs: 5, fixedMs: 0 }],
+        jobs: [
+          {
+            ...{ camera: 'camera-1', cut: 2, codec: 'float32', cloud: 'cloud-1' },
+            ...{ outcome: 'cloud', tailMs: 5, fixedMs: 0 },
+          },
+        ],
       },
     });
   });
@@ -435,6 +440,129 @@ describe('A cloud that is lost, and a connection that is', () => {
       [go(1), 'run 1 local 0-3 100 ms'],
       [plan(2, two(2))],
       [runEnded(1), `finish 1 local: ${NONE}`, 'run 2 local 0-3 100 ms'],
+    ]);
+  });
+});
+
+describe('Several workers of the cloud', () => {
+  const GONE = 'cloud worker cloud-2 was lost';
+  const at2 = (...clouds: string[]) =>
+    clouds.map((cloud, index) => stream(`camera-${index + 1}`, 2, 'float32', cloud));
+  const three: Row[] = [
+    ...begun(at2('cloud-1', 'cloud-2', 'cloud-2'), 3, ['run 1 head 0-2 30 ms']),
+    [runDone(1), 'run 2 head 0-2 30 ms', 'send 1 cut 2 float32', wake(1)],
+  ];
+
+  test('Each tensor goes to the worker that the plan names for its stream.', () => {
+    const { effects } = drive([
+      ...three,
+      [sent(1)],
+      [runDone(2), 'run 3 head 0-2 30 ms', 'send 2 cut 2 float32 to cloud-2', wake(2)],
+      [result(1), 'finish 1 cloud'],
+      [sent(2)],
+      [runDone(3), 'send 3 cut 2 float32 to cloud-2', wake(3)],
+      [sent(3)],
+      [result(2), 'finish 2 cloud'],
+      [result(3), 'finish 3 cloud', 'round-done 1: camera-1 cloud, camera-2 cloud, camera-3 cloud'],
+    ]);
+    const done = effects.at(-1) as VehicleEffect & { kind: 'round-done' };
+    assert.deepEqual(
+      done.report.jobs.map(({ cloud }) => cloud),
+      ['cloud-1', 'cloud-2', 'cloud-2'],
+    );
+  });
+
+  test('What a lost worker has is finished here; what is not sent goes where the next plan for the round says.', () => {
+    drive([
+      ...three,
+      [sent(1)],
+      [runDone(2), 'run 3 head 0-2 30 ms', 'send 2 cut 2 float32 to cloud-2', wake(2)],
+      [lost('cloud-2'), 'stop 2'],
+      [plan(2, at2('cloud-1', 'cloud-1', 'cloud-1'), { round: 1 })],
+      [runDone(3), 'send 3 cut 2 float32', wake(3), 'run 2 local 2-3 70 ms'],
+      [sent(3)],
+      [result(1), 'finish 1 cloud'],
+      [result(3, 1), 'fault result-ignored: frame 3: nobody waits for it'],
+      [result(3, 2), 'finish 3 cloud'],
+      [
+        runEnded(2),
+        `finish 2 local: ${GONE}`,
+        'round-done 1: camera-1 cloud, camera-2 local, camera-3 cloud',
+      ],
+    ]);
+  });
+
+  test('Frames that have not begun still run their head when their worker is lost, for whoever will have them.', () => {
+    drive([
+      ...three,
+      [lost('cloud-2')],
+      [sent(1)],
+      [runDone(2), 'run 3 head 0-2 30 ms'],
+      [plan(2, at2('cloud-1', 'cloud-1', 'cloud-1'), { round: 1 }), 'send 2 cut 2 float32', wake(2)],
+      [runDone(3)],
+      [sent(2), 'send 3 cut 2 float32', wake(3)],
+    ]);
+  });
+
+  test('Without a plan for the round they are finished here, from the cut that they have reached.', () => {
+    drive([
+      ...three,
+      [lost('cloud-2')],
+      [runDone(2), 'run 3 head 0-2 30 ms'],
+      [runDone(3), 'run 2 local 2-3 70 ms'],
+      [sent(1)],
+      [result(1), 'finish 1 cloud'],
+      [runEnded(2), 'finish 2 local: no cloud worker is there', 'run 3 local 2-3 70 ms'],
+    ]);
+  });
+
+  test('Frames that wait for the uplink when their worker is lost go to another, unless they are being finished.', () => {
+    const inputs = (cloud: string) =>
+      [1, 2, 3].map((camera) => stream(`camera-${camera}`, 0, 'float32', camera === 1 ? 'cloud-1' : cloud));
+    drive([
+      ...begun(inputs('cloud-2'), 3, ['send 1 cut 0 float32', wake(1)]),
+      [lost('cloud-2'), 'run 2 local 0-3 100 ms'],
+      [plan(2, inputs('cloud-3'), { round: 1 })],
+      [sent(1), 'send 3 cut 0 float32 to cloud-3', wake(3)],
+      [runEnded(2), `finish 2 local: ${GONE}`],
+    ]);
+  });
+
+  test('A plan that moves a begun frame to another cut or codec as well leaves it as it is.', () => {
+    drive([
+      ...three,
+      [plan(2, [stream('camera-2', 1, 'float32', 'cloud-3')], { round: 1 })],
+      [sent(1)],
+      [runDone(2), 'run 3 head 0-2 30 ms', 'send 2 cut 2 float32 to cloud-2', wake(2)],
+    ]);
+  });
+
+  test('A worker that was lost is used again in a running round only if a plan for that round names it.', () => {
+    const back = at2('cloud-1', 'cloud-2', 'cloud-2');
+    const lostAndBack: Row[] = [...three, [lost('cloud-2')], [sent(1)]];
+    drive([...lostAndBack, [plan(2, back)], [runDone(2), 'run 3 head 0-2 30 ms']]);
+    drive([
+      ...lostAndBack,
+      [plan(2, back, { round: 1 })],
+      [runDone(2), 'run 3 head 0-2 30 ms', 'send 2 cut 2 float32 to cloud-2', wake(2)],
+    ]);
+  });
+
+  test('On a shared channel what goes to another worker asks again in the new epoch; what has asked keeps its own.', () => {
+    const granted = { granted: true };
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [plan(1, at2('cloud-1', 'cloud-1', 'cloud-2'), granted)],
+      [capture(1), 'capture 1'],
+      [captured(1, 1, 2, 3), 'ready 1: camera-1 camera-2 camera-3'],
+      [go(1), 'run 1 head 0-2 30 ms'],
+      [runDone(1), 'run 2 head 0-2 30 ms', 'ask 1 cut 2 float32', wake(1)],
+      [lost('cloud-2')],
+      [plan(2, at2('cloud-1', 'cloud-1', 'cloud-1'), { ...granted, round: 1 })],
+      [{ kind: 'granted', frame: 1, epoch: 1 }, 'send 1 cut 2 float32'],
+      [runDone(2), 'run 3 head 0-2 30 ms', 'ask 2 cut 2 float32', wake(2)],
+      [sent(1), 'end 1 whole'],
+      [{ kind: 'granted', frame: 2, epoch: 2 }, 'send 2 cut 2 float32'],
     ]);
   });
 });

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import type { VehicleEffect, VehicleEvent } from '../../../../apps/vehicle-node/policy/events.ts';
 import { initialState, step, type VehicleState } from '../../../../apps/vehicle-node/policy/step.ts';
 import type { Untimed } from '../../../../libs/journal/step-runner.ts';
+import { cloudOf, type StreamPlan, type VehiclePlan } from '../../../../libs/proto/messages.ts';
 import { deepFreeze } from '../../deep-freeze.ts';
 import { answer, planOf, resultOf, stream } from './drive.ts';
 
@@ -40,7 +41,9 @@ export const deed = fc.oneof(
           policy: fc.constantFrom('lo', 'ro', 'jps'),
           cameras: fc.shuffledSubarray(CAMERAS, { minLength: 2 }),
           cuts,
+          clouds: fc.array(fc.constantFrom('', 'cloud-1', 'cloud-2'), { minLength: 4, maxLength: 4 }),
           jpeg: fc.boolean(),
+          forRound: fc.boolean(),
           segments: fc.constantFrom(LAST_CUT, LAST_CUT, LAST_CUT, LAST_CUT, 2),
         },
       ],
@@ -68,7 +71,11 @@ export type Deed =
       policy: string;
       cameras: string[];
       cuts: number[];
+      /** The workers of the streams. */
+      clouds: string[];
       jpeg: boolean;
+      /** Only for what is left of the newest round. */
+      forRound: boolean;
       segments: number;
     }
   | { do: 'capture'; newer: number }
@@ -109,13 +116,18 @@ export class World {
   #endedInRound: number[] = [];
   #lastRound = 0;
   #epoch = 0;
+  /** The plans that were taken; epochs begin again with a connection. */
+  readonly #plans: VehiclePlan[] = [];
+  /** Workers that were lost and that no plan has named since. */
+  readonly #lost = new Set<string>();
 
   /** @param underWay the vehicle is connected and has a plan with a cloud already. */
   constructor(underWay: boolean) {
     if (!underWay) return;
     this.do({ do: 'connected' });
     const jps = { policy: 'jps', cloud: 'cloud-1', cameras: CAMERAS, cuts: [2, 2, 1, 0], jpeg: true };
-    this.do({ do: 'plan', later: 1, segments: LAST_CUT, ...jps });
+    const clouds = ['', 'cloud-2', '', ''];
+    this.do({ do: 'plan', later: 1, segments: LAST_CUT, ...jps, clouds, forRound: false });
   }
 
   /** Does a deed; what makes no sense now becomes an event that nobody asked for. */
@@ -129,11 +141,12 @@ export class World {
         this.#epoch = Math.max(1, this.#epoch + deed.later);
         const codec = (cut: number) => (deed.jpeg && cut === 0 ? 'jpeg' : 'float32');
         const streams = deed.cameras.map((camera, place) =>
-          stream(camera, deed.cuts[place]!, codec(deed.cuts[place]!)),
+          stream(camera, deed.cuts[place]!, codec(deed.cuts[place]!), deed.cloud && deed.clouds[place]!),
         );
         const segmentMs = new Array<number>(deed.segments).fill(10);
         const { cloud, policy } = deed;
-        return this.take({ kind: 'plan', plan: planOf(this.#epoch, streams, { cloud, policy, segmentMs }) });
+        const round = deed.forRound ? this.#lastRound : 0;
+        return this.#plan(planOf(this.#epoch, streams, { cloud, policy, segmentMs, round }));
       }
       case 'capture':
         this.#lastRound += this.#lastRound === 0 ? 1 : deed.newer;
@@ -169,6 +182,7 @@ export class World {
         return deeds[deed.pick % deeds.length]!();
       }
       case 'cloud-lost':
+        this.#lost.add(deed.cloud);
         return this.take({ kind: 'cloud-lost', cloud: deed.cloud });
       case 'timeout':
         return this.take({ kind: 'timeout', frame: this.#frame(deed.of) });
@@ -248,6 +262,15 @@ export class World {
         assert.equal(effect.cut, frame.at, 'the tensor that is sent is the one at its cut');
         assert.ok(effect.cut < LAST_CUT, 'what has run whole is not sent');
         frame.epoch = effect.epoch;
+        const { epoch, cut, codec, cloud } = effect;
+        const says = (plan: VehiclePlan, stream: StreamPlan): boolean =>
+          stream.camera === frame.camera &&
+          `${stream.cut} ${stream.codec} ${cloudOf(stream, plan)}` === `${cut} ${codec} ${cloud}`;
+        const isPlanned = this.#plans.some(
+          (plan) => plan.epoch === epoch && plan.streams.some((planned) => says(plan, planned)),
+        );
+        assert.ok(isPlanned, 'not sent as its plan says');
+        assert.ok(!this.#lost.has(effect.cloud), 'a tensor for a worker that is lost');
         this.#sending = effect.frame;
         return;
       }
@@ -307,6 +330,18 @@ export class World {
   #round(round: number, phase: 'capture' | 'go'): void {
     if (round > 0)
       this.take({ kind: 'round', round: { round, phase, frameIndex: 0, measured: round % 2 === 0 } });
+  }
+
+  #plan(plan: VehiclePlan): void {
+    const before = this.state.epoch;
+    // The plan is taken, or refused, before anything is done by it.
+    const isTaken = plan.epoch > before && plan.segmentMs.length === LAST_CUT;
+    if (isTaken) {
+      this.#plans.push(plan);
+      for (const each of plan.streams) this.#lost.delete(cloudOf(each, plan));
+    }
+    this.take({ kind: 'plan', plan });
+    assert.equal(this.state.epoch, isTaken ? plan.epoch : before);
   }
 
   #captured(round: number, cameras: readonly string[]): void {
