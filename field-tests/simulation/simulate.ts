@@ -1,0 +1,202 @@
+/**
+ * A whole system on virtual time: the real `policy/step` of every node, thin twins of what is around them, and faults.
+ * The same seed gives the same run, to the last row of every log.
+ */
+import { createHash } from 'node:crypto';
+import { type Row, replaySteps, type StepFunction, type Table } from '@splitlane/journal';
+import { type Tally, Violation } from './books.ts';
+import { CloudTwin } from './cloud-twin.ts';
+import type { MemoryLog } from './memory-log.ts';
+import { RoadsideUnitTwin } from './roadside-unit-twin.ts';
+import { type Fault, type Scenario, scenarioOf } from './scenario.ts';
+import { REAL_STEPS, type Steps } from './steps.ts';
+import { VehicleTwin } from './vehicle-twin.ts';
+import { World } from './world.ts';
+
+/** A measurement, and a round's timeouts, may have to run out before the first round of all. */
+const RECOVERY_MS = 500_000;
+/** Further rounds of every vehicle show that a system has recovered: none of them waits for a timeout. */
+const MORE_ROUNDS = 2;
+/** Long after what a vehicle can be capturing is there. */
+const STOP_MS = 1000;
+const MOST_TIMERS = 3_000_000;
+const SLACK = 3;
+const SLACK_MS = 5000;
+
+export interface SimulationOptions {
+  readonly steps?: Steps;
+  /** Told of every row of every log, with the process that writes it and the world's time. */
+  readonly onRow?: (process: string, atMs: number, table: Table, row: Row<Table>) => void;
+  /** Told of every fault as it comes. */
+  readonly onFault?: (fault: Fault, atMs: number) => void;
+}
+
+export interface SimulationResult {
+  readonly scenario: Scenario;
+  readonly tally: Readonly<Tally>;
+  /** What does not hold; undefined where all does. */
+  readonly violation: Violation | undefined;
+  readonly virtualMs: number;
+  /** From the last fault until every vehicle had completed a round; undefined where that was never so. */
+  readonly recoveryMs: number | undefined;
+}
+
+interface Process {
+  readonly log: MemoryLog;
+  crash(): void;
+}
+
+/** Simulates what a seed says. */
+export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
+  const scenario = scenarioOf(seed);
+  const world = new World(scenario, options.steps ?? REAL_STEPS, options.onRow ?? (() => {}));
+  let violation: Violation | undefined;
+  try {
+    new System(world, options.onFault ?? (() => {})).run();
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    violation = error;
+  }
+  const { recoveredMs, tally, clock } = world;
+  const recoveryMs = recoveredMs && recoveredMs - scenario.calmFromMs;
+  return { scenario, tally, violation, virtualMs: clock.now(), recoveryMs };
+}
+
+/** A digest of every row that any node has written, in order: equal if and only if two runs are. */
+export function digestOf(seed: number): string {
+  const hash = createHash('sha256');
+  simulate(seed, {
+    onRow: (process, atMs, table, row) => hash.update(JSON.stringify([process, atMs, table, row])),
+  });
+  return hash.digest('hex');
+}
+
+/** Long enough for all that a round may have to do, one frame after another, and too short for most timeouts. */
+function longestRoundMs({ vehicles, cuts }: Scenario): number {
+  const frameMs = vehicles.map(({ cameras, segmentMs, vehicleMs = 0, uplinkBps, linkShare }) => {
+    const ownMs = segmentMs.reduce((sum, ms) => sum + ms, 0);
+    return (
+      cameras.length * (Math.max(ownMs, vehicleMs) + (cuts[0]!.bytes * 8000) / (uplinkBps * linkShare[0]))
+    );
+  });
+  return SLACK_MS + SLACK * frameMs.reduce((sum, ms) => sum + ms, 0);
+}
+
+class System {
+  readonly #world: World;
+  readonly #onFault: (fault: Fault, atMs: number) => void;
+  readonly #running = new Map<string, Process>();
+  readonly #starts = new Map<string, number>();
+  /** Checks that a log replays, of every process that ever was. */
+  readonly #replays: (() => void)[] = [];
+
+  constructor(world: World, onFault: (fault: Fault, atMs: number) => void) {
+    this.#world = world;
+    this.#onFault = onFault;
+  }
+
+  run(): void {
+    const { clock, scenario, chance } = this.#world;
+    const { vehicles, clouds, roadsideUnit, faults, calmFromMs } = scenario;
+    for (const { node } of [...vehicles, ...clouds, { node: roadsideUnit }])
+      clock.after(chance.between(0, 500), () => this.#start(node));
+    for (const fault of faults) clock.after(fault.atMs, () => this.#suffer(fault));
+    clock.after(calmFromMs, () => this.#calm());
+    const allHaveDone = (rounds: number) => (): boolean =>
+      vehicles.every(({ node }) => (this.#world.calmRounds.get(node) ?? 0) >= rounds);
+    this.#runUntil(allHaveDone(1), calmFromMs + RECOVERY_MS, () => this.#notRecovered());
+    this.#world.recoveredMs = clock.now();
+    const most = Math.max(...this.#world.calmRounds.values());
+    const latestMs = clock.now() + MORE_ROUNDS * longestRoundMs(scenario);
+    this.#runUntil(allHaveDone(most + MORE_ROUNDS), latestMs, () => this.#notRecovered());
+    this.#stopAll();
+  }
+
+  /**
+   * MQTT keeps the order of a connection. Where messages overtook each other all the same, a node may be taken for gone
+   * that has said hello, until it connects anew: so each does.
+   */
+  #calm(): void {
+    const { network, scenario } = this.#world;
+    network.calm();
+    if (!scenario.conditions.reorders) return;
+    for (const { node } of [...scenario.vehicles, ...scenario.clouds]) network.cut(node, 1);
+  }
+
+  #runUntil(isReached: () => boolean, latestMs: number, why: () => string): void {
+    const { clock } = this.#world;
+    for (let timers = 0; !isReached(); timers++)
+      if (!clock.runNext() || clock.now() > latestMs || timers > MOST_TIMERS)
+        throw new Violation('goes-on', why());
+  }
+
+  #notRecovered(): string {
+    const { scenario, calmRounds, clock } = this.#world;
+    const rounds = scenario.vehicles.map(({ node }) => `${node} ${calmRounds.get(node) ?? 0}`);
+    const afterMs = Math.round(clock.now() - scenario.calmFromMs);
+    return `${afterMs} ms after the last fault the vehicles have completed so many rounds: ${rounds.join(', ')}`;
+  }
+
+  #start(node: string): void {
+    if (this.#running.has(node)) return;
+    const world = this.#world;
+    const start = (this.#starts.get(node) ?? 0) + 1;
+    this.#starts.set(node, start);
+    // As its log is called.
+    const name = start === 1 ? node : `${node}.${start}`;
+    const vehicle = world.scenario.vehicles.find((spec) => spec.node === node);
+    const cloud = world.scenario.clouds.find((spec) => spec.node === node);
+    if (vehicle) {
+      const twin = new VehicleTwin(vehicle, name, world);
+      this.#add(node, name, twin, twin.initial, world.steps.vehicle);
+    } else if (cloud) {
+      const twin = new CloudTwin(cloud, name, world);
+      this.#add(node, name, twin, twin.initial, world.steps.cloud);
+    } else {
+      const twin = new RoadsideUnitTwin(name, world);
+      this.#add(node, name, twin, twin.initial, world.steps.coordinator);
+    }
+  }
+
+  #add<State, Event, Effect>(
+    node: string,
+    name: string,
+    process: Process,
+    initial: State,
+    step: StepFunction<State, Event, Effect>,
+  ): void {
+    this.#running.set(node, process);
+    this.#replays.push(() => {
+      const { log } = process;
+      const difference = replaySteps(initial, step, {
+        events: log.rows('event'),
+        effects: log.rows('effect'),
+      });
+      if (difference) throw new Violation('log-agrees', `${name}: ${JSON.stringify(difference)}`);
+    });
+  }
+
+  #suffer(fault: Fault): void {
+    const { clock, network } = this.#world;
+    const { kind, node, forMs } = fault;
+    this.#onFault(fault, clock.now());
+    if (kind === 'cut') return network.cut(node, forMs);
+    const process = this.#running.get(node);
+    if (!process) return;
+    this.#running.delete(node);
+    process.crash();
+    network.processDied(node);
+    clock.after(forMs, () => this.#start(node));
+  }
+
+  /** Stops every vehicle as its user does, and reads the logs. */
+  #stopAll(): void {
+    const { clock } = this.#world;
+    const running = [...this.#running.values()];
+    const vehicles = running.filter((process) => process instanceof VehicleTwin);
+    const areStopped = (): boolean => vehicles.map((vehicle) => vehicle.stop()).every(Boolean);
+    this.#runUntil(areStopped, clock.now() + STOP_MS, () => 'a vehicle never stops capturing');
+    for (const { log } of running) log.flush();
+    for (const replay of this.#replays) replay();
+  }
+}
