@@ -312,7 +312,8 @@ function learnProfile(
   // What disturbs the machine while one vehicle measures only makes times longer: of those that measure before
   // the first round, each segment's least time counts. Later the shared profile stands.
   const least = shared?.map((ms, index) => Math.min(ms, profile.segmentMs[index]!)) ?? profile.segmentMs;
-  const learns = vehicleMs > 0 && wholeMs > 0 && !(shared && state.begun);
+  // The least of times that contradict each other may be 0 throughout, which nothing can be scaled by.
+  const learns = vehicleMs > 0 && least.some((ms) => ms > 0) && !(shared && state.begun);
   const kinds = learns ? { ...state.kinds, [kind]: least } : state.kinds;
   if (wholeMs <= 0) effects.push({ kind: 'fault', fault: 'profile', detail: `${node}: all times are 0` });
   const nodes = { ...state.nodes, [node]: { ...known, profile } };

@@ -18,7 +18,8 @@ function fieldsOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> {
 }
 
 /** Compares a field's two declarations; a message in a message is compared in turn. */
-function compareField(field: protobuf.Field, schema: z.ZodType, seen: Set<string>): void {
+function compareField(field: protobuf.Field, declaredAs: z.ZodType, seen: Set<string>): void {
+  const schema = declaredAs instanceof z.ZodOptional ? (declaredAs.unwrap() as z.ZodType) : declaredAs;
   const where = field.fullName;
   assert.equal(schema instanceof z.ZodArray, field.repeated, where);
   const item = schema instanceof z.ZodArray ? (schema.element as z.ZodType) : schema;

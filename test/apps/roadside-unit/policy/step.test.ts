@@ -687,6 +687,21 @@ function collectState(initial: CoordinatorState, events: readonly Row[0][]): Coo
   );
 }
 
+test('Profiles of one kind that contradict each other in every segment do not make its times 0.', () => {
+  const plans = plansIn(
+    collect(initialState(setup({ policies: ['lo'] })), [
+      hello('cloud-1'),
+      measured('cloud-1'),
+      hello('vehicle-1'),
+      measured('vehicle-1', { segmentMs: [100, 0, 0] }),
+      hello('vehicle-2'),
+      measured('vehicle-2', { segmentMs: [0, 100, 0] }),
+    ]),
+  );
+  assert.equal(plans.length, 2);
+  for (const { plan } of plans) assert.equal(plan.makespanMs, 200);
+});
+
 describe('Links that change', () => {
   /** One vehicle of four cameras under `adaptive`, in round 1, on a link that is said to have 1 Mbit/s. */
   const cameras = [1, 2, 3, 4].map((n) => `camera-${n}`);
