@@ -6,32 +6,14 @@
  *   node bench/profile-against-live.ts [alexnet|vgg16|FILE.onnx …]
  */
 import { type PreparedModel, profileModel } from '@splitlane/dnn';
-import type { VehiclePlan } from '@splitlane/proto';
 import { median } from '../field-tests/median.ts';
 import { HOST, Nodes } from '../test/system/nodes.ts';
-import { ScriptedRoadsideUnit } from '../test/system/scripted-roadside-unit.ts';
+import { planAt, ScriptedRoadsideUnit } from '../test/system/scripted-roadside-unit.ts';
 
 const VEHICLE = 'vehicle-1';
 const CLOUD = 'cloud-1';
 const UPLINK_BPS = 200e6;
 const ROUNDS_PER_CUT = 9;
-
-function planAt(epoch: number, cut: number, model: PreparedModel): VehiclePlan {
-  const times = {
-    headStartMs: 0,
-    headEndMs: 1,
-    uplinkStartMs: 1,
-    uplinkEndMs: 2,
-    tailStartMs: 2,
-    tailEndMs: 3,
-  };
-  return {
-    ...{ epoch, policy: 'hand-made', cloud: CLOUD, makespanMs: 4, lowerBoundMs: 0 },
-    streams: [{ camera: 'camera-1', cut, codec: 'float32', ...times, endMs: 4 }],
-    segmentMs: model.segments.map(() => 1),
-    ...{ uplinkBps: UPLINK_BPS, jobTimeoutMs: 60_000, round: 0, granted: false },
-  };
-}
 
 /** Medians of what heads and tails really took, by cut; NaN where a cut has none. */
 async function liveTimes(
@@ -53,7 +35,7 @@ async function liveTimes(
     for (let cut = 0; cut <= model.segments.length; cut++) {
       const round = cutOfRound.size + 1;
       cutOfRound.set(round, cut);
-      rsu.plan(VEHICLE, planAt(round, cut, model));
+      rsu.plan(VEHICLE, planAt(round, cut, model.segments.length, CLOUD));
       await rsu.round(VEHICLE, round);
     }
   await nodes.stop();

@@ -3,10 +3,9 @@ import { readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import type { PreparedModel } from '../../libs/dnn/index.ts';
-import type { VehiclePlan } from '../../libs/proto/index.ts';
 import { TINY, writeTinyModel } from '../tiny-model.ts';
 import { HOST, type NodeProcess, Nodes, pictureCameras } from './nodes.ts';
-import { ScriptedRoadsideUnit } from './scripted-roadside-unit.ts';
+import { planAt, ScriptedRoadsideUnit } from './scripted-roadside-unit.ts';
 
 const CLOUD = 'cloud-1';
 const UPLINK_BPS = 100_000_000;
@@ -33,19 +32,6 @@ function residentBytes({ child }: NodeProcess): number {
 
 const sizeOf = ({ segments }: PreparedModel): number =>
   segments.reduce((sum, file) => sum + statSync(file).size, 0);
-
-/** One camera's plan at a cut; times do not matter here. */
-function planAt(epoch: number, cut: number, segments: number): VehiclePlan {
-  const times = { headStartMs: 0, headEndMs: 1, uplinkStartMs: 1, uplinkEndMs: 2 };
-  return {
-    ...{ epoch, policy: 'hand-made', cloud: CLOUD, makespanMs: 4, lowerBoundMs: 0 },
-    streams: [
-      { camera: 'camera-1', cut, codec: 'float32', ...times, tailStartMs: 2, tailEndMs: 3, endMs: 4 },
-    ],
-    segmentMs: new Array<number>(segments).fill(1),
-    ...{ uplinkBps: UPLINK_BPS, jobTimeoutMs: 60_000, round: 0, granted: false },
-  };
-}
 
 test('A vehicle holds its weights once, and changes its cut without loading anything or growing.', {
   timeout: 120_000,
@@ -84,7 +70,7 @@ test('A vehicle holds its weights once, and changes its cut without loading anyt
   const cuts = prepared.segments.length;
   let round = 0;
   const cutAt = async (cut: number): Promise<void> => {
-    rsu.plan('vehicle-1', planAt(++round, cut, cuts));
+    rsu.plan('vehicle-1', planAt(++round, cut, cuts, CLOUD));
     const { jobs } = await rsu.round('vehicle-1', round);
     const outcome = cut === cuts ? 'local' : 'cloud';
     assert.deepEqual(

@@ -13,6 +13,19 @@ const NODE = 'roadside-unit';
 /** What a message answers to: a node's profile, or its word on a round. */
 type Heard = Profile | Ready | Report;
 
+/** One camera's plan at a cut of a network of so many segments, by hand; its times mean nothing. */
+export function planAt(epoch: number, cut: number, segments: number, cloud: string): VehiclePlan {
+  const times = { headStartMs: 0, headEndMs: 1, uplinkStartMs: 1, uplinkEndMs: 2 };
+  return {
+    ...{ epoch, policy: 'hand-made', cloud, makespanMs: 4, lowerBoundMs: 0 },
+    streams: [
+      { camera: 'camera-1', cut, codec: 'float32', ...times, tailStartMs: 2, tailEndMs: 3, endMs: 4 },
+    ],
+    segmentMs: new Array<number>(segments).fill(1),
+    ...{ uplinkBps: 100e6, jobTimeoutMs: 60_000, round: 0, granted: false },
+  };
+}
+
 export class ScriptedRoadsideUnit {
   /** Results as the broker passed them on, of all vehicles. */
   readonly results: Result[] = [];

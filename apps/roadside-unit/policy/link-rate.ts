@@ -1,4 +1,5 @@
 /** The rate of a vehicle's uplink, estimated from what confirmed transfers took. */
+import { median } from './median.ts';
 
 /** A transfer whose result has come: when it ended, and bytes over time in bit/s. */
 export interface RateSample {
@@ -36,7 +37,7 @@ export function withSample(samples: readonly RateSample[], sample: RateSample): 
 export function estimateOf(samples: readonly RateSample[]): RateEstimate | undefined {
   if (samples.length === 0) return undefined;
   const logs = samples.map(({ bps }) => Math.log(bps));
-  const middle = median(logs.slice(-AGREEING));
+  const middle = median(logs.slice(-AGREEING))!;
   const slopes = samples.flatMap(({ atMs }, index) =>
     samples.slice(index + 1).flatMap((later, behind) => {
       const seconds = (later.atMs - atMs) / 1000;
@@ -45,8 +46,8 @@ export function estimateOf(samples: readonly RateSample[]): RateEstimate | undef
   );
   return {
     bps: Math.exp(middle),
-    trendPerS: samples.length < 3 || slopes.length === 0 ? 0 : Math.expm1(median(slopes)),
-    spread: NORMAL * median(logs.map((log) => Math.abs(log - middle))),
+    trendPerS: samples.length < 3 || slopes.length === 0 ? 0 : Math.expm1(median(slopes)!),
+    spread: NORMAL * median(logs.map((log) => Math.abs(log - middle)))!,
   };
 }
 
@@ -56,10 +57,4 @@ export function hasChanged(plannedBps: number, samples: readonly RateSample[]): 
   const least = Math.log1p(LEAST_CHANGE);
   if (changes.length < AGREEING) return false;
   return changes.every((change) => change > least) || changes.every((change) => change < -least);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -26,6 +26,7 @@ import {
   woken,
 } from './grants.ts';
 import { estimateOf, hasChanged, type RateSample, withSample } from './link-rate.ts';
+import { median } from './median.ts';
 import { type PlannedVehicle, planVehicles } from './planning.ts';
 
 export interface CoordinatorSetup {
@@ -552,13 +553,6 @@ function clippedMean(values: readonly number[]): number | undefined {
   const middle = median(values);
   if (middle === undefined) return undefined;
   return values.reduce((sum, value) => sum + Math.min(value, 3 * middle), 0) / values.length;
-}
-
-function median(values: readonly number[]): number | undefined {
-  if (values.length === 0) return undefined;
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function openRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {

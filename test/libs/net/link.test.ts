@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type Clock, FakeClock, seededRandom, systemClock } from '../../../libs/clock/index.ts';
 import { Link, type LinkShape, LinkTrace, PlayedTrace } from '../../../libs/net/index.ts';
-import { collect, type Loopback, loopback, until } from './loopback.ts';
+import { collect, type Loopback, lateBy, loopback, randomBytes, until } from './loopback.ts';
 
 interface Wired {
   readonly link: Link;
@@ -24,21 +24,6 @@ async function wired(context: TestContext, shape: LinkShape, clock: Clock): Prom
   const { bytes } = collect(pair.server);
   pair.server.resume();
   return { link, pair, arrived: bytes };
-}
-
-function randomBytes(length: number, seed: number): Buffer {
-  const random = seededRandom(seed);
-  return Buffer.from(Uint8Array.from({ length }, () => random() * 256));
-}
-
-/** A clock whose timers fire late, as on a busy machine. */
-function lateBy(clock: FakeClock, lateMs: number): Clock {
-  return {
-    now: () => clock.now(),
-    wallMs: () => clock.wallMs(),
-    after: (delayMs, run) => clock.after(delayMs + lateMs, run),
-    sleep: (delayMs) => clock.sleep(delayMs + lateMs),
-  };
 }
 
 /** Moves a fake clock in small steps, with turns of the event loop between them. */

@@ -1,6 +1,7 @@
-/** A real pair of sockets on this machine, and a wait for what they bring. */
+/** A real pair of sockets on this machine, what goes through them, and a wait for what they bring. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { type Clock, type FakeClock, seededRandom } from '../../../libs/clock/index.ts';
 
 export interface Loopback {
   readonly client: Socket;
@@ -46,4 +47,20 @@ export function collect(socket: { on(event: 'data', listener: (data: Buffer) => 
   const parts: Buffer[] = [];
   socket.on('data', (data) => parts.push(data));
   return { bytes: () => Buffer.concat(parts) };
+}
+
+/** The same for the same seed. */
+export function randomBytes(length: number, seed: number): Buffer {
+  const random = seededRandom(seed);
+  return Buffer.from(Uint8Array.from({ length }, () => random() * 256));
+}
+
+/** A clock whose timers fire late, as on a busy machine. */
+export function lateBy(clock: FakeClock, lateMs: number): Clock {
+  return {
+    now: () => clock.now(),
+    wallMs: () => clock.wallMs(),
+    after: (delayMs, run) => clock.after(delayMs + lateMs, run),
+    sleep: (delayMs) => clock.sleep(delayMs + lateMs),
+  };
 }

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type Clock, FakeClock, seededRandom, systemClock } from '../../../libs/clock/index.ts';
 import { SharedChannel } from '../../../libs/net/index.ts';
 import { chunkBytesFor } from '../../../libs/proto/index.ts';
-import { collect, until } from './loopback.ts';
+import { collect, lateBy, randomBytes, until } from './loopback.ts';
 
 const HOST = '127.0.0.1';
 const FORGIVEN_MS = 5;
@@ -71,15 +71,6 @@ async function inCell(bps: number, clock: Clock, run: (made: Cell) => Promise<vo
   }
 }
 
-function lateBy(clock: FakeClock, lateMs: number): Clock {
-  return {
-    now: () => clock.now(),
-    wallMs: () => clock.wallMs(),
-    after: (delayMs, run) => clock.after(delayMs + lateMs, run),
-    sleep: (delayMs) => clock.sleep(delayMs + lateMs),
-  };
-}
-
 /** Lets what is on its way through the kernel arrive. */
 async function settle(turns = 4): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -90,11 +81,6 @@ async function pass(clock: FakeClock, ms: number, stepMs = 1): Promise<void> {
     clock.advance(stepMs);
     await settle();
   }
-}
-
-function randomBytes(length: number, seed: number): Buffer {
-  const random = seededRandom(seed);
-  return Buffer.from(Uint8Array.from({ length }, () => random() * 256));
 }
 
 /** 1,000 bytes take 1 ms; a quantum is 4,096. */
