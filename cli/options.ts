@@ -28,6 +28,14 @@ export function milliseconds(option: string, word: string, least: number): numbe
   return value;
 }
 
+/** @throws UsageError unless the word is a rate in frames a second, above 0 and at most 1000. */
+export function frameRate(option: string, word: string): number {
+  const value = Number(word);
+  if (word.trim() === '' || !(value > 0) || value > 1000)
+    throw new UsageError(`${option} ${word}: must be frames a second, above 0 and at most 1000`);
+  return value;
+}
+
 /** @throws UsageError unless the word is a number ≥ 0; `what` says of what. */
 export function amount(option: string, word: string, what: string): number {
   const value = Number(word);

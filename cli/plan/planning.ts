@@ -27,6 +27,8 @@ export interface PlanWords {
   readonly cameras: string;
   readonly link: string;
   readonly rtt?: string;
+  readonly fps?: string;
+  readonly deadline?: string;
   readonly policy?: string;
   readonly keepFramesOnBoard?: boolean;
   readonly maxLoss?: string;
@@ -80,8 +82,20 @@ export interface Planning {
   readonly maxLoss?: number;
 }
 
-/** @throws UsageError for words that mean nothing, ScheduleError where a policy cannot be used. */
-export function makePlanning(words: PlanWords): Planning {
+/** What the words ask, the table read. */
+export interface Asked {
+  /** From the network's input to local-only, by rising head time. */
+  readonly cuts: readonly ListedCut[];
+  /** Of how many frames. */
+  readonly n: number;
+  readonly conditions: Conditions;
+  /** The policies that were asked for; undefined where all are that can be. */
+  readonly named: readonly PlanPolicy[] | undefined;
+  readonly keepFrames: boolean;
+}
+
+/** @throws UsageError for words that mean nothing. */
+export function askedOf(words: PlanWords): Asked {
   const n = whole('--cameras', words.cameras, MAX_CAMERAS);
   const asked = conditionsOf(words);
   const keepFrames = words.keepFramesOnBoard === true;
@@ -92,9 +106,15 @@ export function makePlanning(words: PlanWords): Planning {
   // Whoever does not say what may be lost does not want to lose anything.
   const losesNothing = allowed.every(({ loss = 0 }) => loss === 0);
   const conditions = losesNothing ? asked : { maxLoss: 0, ...asked };
-  const cuts = list(fromInputToLocal(allowed), conditions);
+  return { cuts: list(fromInputToLocal(allowed), conditions), n, conditions, named, keepFrames };
+}
 
-  const { plans: own, leftOut } = plansOf(named, keepFrames, cuts, n, conditions);
+/** @throws UsageError for words that mean nothing, ScheduleError where a policy cannot be used. */
+export function makePlanning(words: PlanWords): Planning {
+  if (words.deadline !== undefined) throw new UsageError(`--deadline ${words.deadline}: needs --fps`);
+  const asked = askedOf(words);
+  const { cuts, n, conditions } = asked;
+  const { plans: own, leftOut } = plansOf(asked, (policy) => POLICIES[policy](cuts, n, conditions));
   // Each plan's bound holds for all: they solve the same problem.
   const { lowerBoundMs, boundBy } = own.reduce((a, b) =>
     b.lowerBoundMs > a.lowerBoundMs * (1 + 1e-12) ? b : a,
@@ -141,26 +161,23 @@ function conditionsOf(words: PlanWords): Conditions {
   };
 }
 
-type Name = keyof typeof POLICIES;
-const NAMES = Object.keys(POLICIES) as Name[];
+export type PlanPolicy = keyof typeof POLICIES;
+const NAMES = Object.keys(POLICIES) as PlanPolicy[];
 const SENDS_FRAMES = 'it sends frames, which --keep-frames-on-board forbids';
 
 /** The policies that were asked for; undefined where all are that can be. */
-function policyNames(words: string | undefined, keepFrames: boolean): Name[] | undefined {
+function policyNames(words: string | undefined, keepFrames: boolean): PlanPolicy[] | undefined {
   const named = words === undefined ? undefined : namesOf('--policy', words, NAMES);
   if (keepFrames && named?.includes('ro')) throw new UsageError(`--policy ro: ${SENDS_FRAMES}`);
   return named;
 }
 
 /** @throws ScheduleError for a policy that was asked for and cannot be used, or where none can. */
-function plansOf(
-  named: readonly Name[] | undefined,
-  keepFrames: boolean,
-  cuts: readonly Cut[],
-  n: number,
-  conditions: Conditions,
-): { readonly plans: Plan[]; readonly leftOut: Planning['leftOut'] } {
-  const plans: Plan[] = [];
+export function plansOf<Made>(
+  { named, keepFrames }: Asked,
+  make: (policy: PlanPolicy) => Made,
+): { readonly plans: Made[]; readonly leftOut: Planning['leftOut'] } {
+  const plans: Made[] = [];
   const leftOut: { readonly policy: string; readonly why: string }[] = [];
   let refusal: ScheduleError | undefined;
   for (const policy of named ?? NAMES) {
@@ -169,7 +186,7 @@ function plansOf(
       continue;
     }
     try {
-      plans.push(POLICIES[policy](cuts, n, conditions));
+      plans.push(make(policy));
     } catch (error) {
       if (!(error instanceof ScheduleError)) throw error;
       refusal = new ScheduleError(inOptions(error.message));

@@ -10,20 +10,25 @@ const SPREAD_WIDTH = 62;
 const TEXT_WIDTH = 108;
 
 /** As many decimals as give the greatest of a column four digits: energies are of any size. */
-function decimals(values: readonly (number | undefined)[]): (value: number | undefined) => string {
+export function decimals(values: readonly (number | undefined)[]): (value: number | undefined) => string {
   const most = Math.max(0, ...values.map((value) => value ?? 0));
   const places = most > 0 ? Math.min(9, Math.max(0, 3 - Math.floor(Math.log10(most)))) : 0;
   return (value) => value?.toFixed(places) ?? '–';
 }
-const short = (value: number): string => String(Number(value.toPrecision(4)));
-const yes = (value: boolean): string => (value ? 'yes' : '');
+export const short = (value: number): string => String(Number(value.toPrecision(4)));
+export const yes = (value: boolean): string => (value ? 'yes' : '');
+
+/** What the chosen plan is shown by. */
+interface Shown extends Pick<Planning, 'cuts'> {
+  readonly chosen: Pick<Plan, 'jobCuts' | 'order'>;
+}
 
 export function cutName({ id, codec }: Pick<ListedCut, 'id' | 'codec'>): string {
   return printable(codec === undefined ? id : `${id} (${codec})`);
 }
 
 /** How many jobs take which cut; in several lines where one would be wider than a terminal. */
-function spread({ cuts }: Planning, counts: readonly number[]): string {
+export function spread({ cuts }: Pick<Planning, 'cuts'>, counts: readonly number[]): string {
   const lines: string[] = [];
   counts.forEach((count, index) => {
     if (count === 0) return;
@@ -37,7 +42,7 @@ function spread({ cuts }: Planning, counts: readonly number[]): string {
 }
 
 /** Which cut each job of the chosen plan takes, by the order in which they start: `1–3 input, 4 local`. */
-function inOrder({ cuts, chosen }: Planning): string {
+export function inOrder({ cuts, chosen }: Shown): string {
   const runs: { cut: number; from: number; to: number }[] = [];
   chosen.order.forEach((job, index) => {
     const cut = chosen.jobCuts[job]!;
@@ -54,7 +59,7 @@ function inOrder({ cuts, chosen }: Planning): string {
   return texts.join(', ');
 }
 
-function cutTable({ cuts }: Planning): string {
+export function cutTable({ cuts }: Pick<Planning, 'cuts'>): string {
   const joules = decimals(cuts.map(({ headEnergyJ }) => headEnergyJ));
   return drawTable<ListedCut>(
     cuts.filter(({ tooLossy }) => !tooLossy),
@@ -76,7 +81,7 @@ function cutTable({ cuts }: Planning): string {
 }
 
 /** Which cuts the table has no row of, since nothing may be lost. */
-function lossyText({ cuts }: Planning): string {
+export function lossyText({ cuts }: Pick<Planning, 'cuts'>): string {
   const lossy = cuts.filter(({ tooLossy }) => tooLossy);
   if (lossy.length === 0) return '';
   const losses = lossy.map(({ loss }) => loss!);
@@ -140,7 +145,8 @@ function policyTable(planning: Planning): string {
 }
 
 /** Without a power model energy is that of the heads as measured. */
-const energyName = ({ hasPower }: Planning): string => (hasPower ? 'energy' : 'head energy');
+export const energyName = ({ hasPower }: Pick<Planning, 'hasPower'>): string =>
+  hasPower ? 'energy' : 'head energy';
 
 function frontTable(planning: Planning): string {
   const { front, n } = planning;
@@ -180,26 +186,31 @@ export function planText(planning: Planning): string {
   ].join('');
 }
 
+export function cutJson(cut: ListedCut): object {
+  const { id, codec, p1, p2, p3, bytes, loss, headJ, local, onHull, kept, tooLossy } = cut;
+  return {
+    cut: id,
+    codec,
+    headMs: p1,
+    bytes,
+    tailMs: p3 ?? 0,
+    loss,
+    headJ,
+    local: local === true,
+    p1,
+    p2,
+    onHull,
+    kept,
+    tooLossy,
+  };
+}
+
 /** The result as one object; `counts` and `jobCuts` refer to `cuts`. */
 export function planJson(planning: Planning): object {
   const { cuts, plans, leftOut, lowerBoundMs, boundBy, chosen, front, maxLoss } = planning;
   return {
     maxLoss,
-    cuts: cuts.map(({ id, codec, p1, p2, p3, bytes, loss, headJ, local, onHull, kept, tooLossy }) => ({
-      cut: id,
-      codec,
-      headMs: p1,
-      bytes,
-      tailMs: p3 ?? 0,
-      loss,
-      headJ,
-      local: local === true,
-      p1,
-      p2,
-      onHull,
-      kept,
-      tooLossy,
-    })),
+    cuts: cuts.map(cutJson),
     lowerBoundMs,
     boundBy,
     policies: plans.map(

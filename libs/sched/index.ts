@@ -23,6 +23,9 @@ export { type ParetoFront, paretoFront } from './pareto-front.ts';
 export { fairShare, planFleet, uncoordinated } from './plan-fleet.ts';
 export { jps, jpsMix, lo, POLICIES, po, ro } from './policies.ts';
 export { scheduleTree, type TreeJob } from './schedule-tree.ts';
+export { planSteady, type SteadyPlan } from './steady.ts';
+export { judgeSteady, type StageLoads, type SteadyOptions, type SteadyTimes } from './steady-judge.ts';
+export type { SteadyConditions } from './steady-search.ts';
 export { type RatioAnswer, type TheoremAnswer, theorem2, theorem3, theorem4, theorem5 } from './theorems.ts';
 export { delaysOf, jobAt, transferMs } from './transfer.ts';
 export {

@@ -41,7 +41,31 @@ interface Result {
   readonly frontComplete?: boolean;
 }
 
-describe('splitlane plan', { timeout: 240_000 }, () => {
+interface StreamResult {
+  readonly fps: number;
+  readonly deadlineMs?: number;
+  readonly sustainableFps?: number;
+  readonly sustainableProved?: boolean;
+  readonly plannedFps?: number;
+  readonly lowerBoundMs?: number;
+  readonly policies: {
+    readonly name: string;
+    readonly counts: number[];
+    readonly holds: boolean;
+    readonly loads: { readonly vehicle: number; readonly uplink: number; readonly cloud: number };
+    readonly sustainableFps: number;
+    readonly plannedFps: number;
+    readonly worstLatencyMs: number;
+    readonly optimal: boolean;
+    readonly keepsDeadline?: boolean;
+    readonly energyJ?: number;
+    readonly loss?: number;
+  }[];
+  readonly leftOut: { readonly name: string; readonly why: string }[];
+  readonly chosen: string;
+}
+
+describe('splitlane plan', { timeout: 300_000 }, () => {
   const home = temporaryFolder();
   const at = (name: string): string => path.join(home.path, name);
   const save = (name: string, text: string): string => {
@@ -425,6 +449,123 @@ describe('splitlane plan', { timeout: 240_000 }, () => {
     await sharp(at('plan.svg')).png().toBuffer();
   });
 
+  const streamJson = async (...words: string[]): Promise<StreamResult> =>
+    (await planJson(...words)) as unknown as StreamResult;
+
+  it('steady streams at 200 frames a second: each policy says whether it holds, which rate would, and its worst latency', async () => {
+    const words = ['--cuts', 'two.csv', ...AT_8, '--fps', '200', '--deadline', '6'];
+    const [result, { stdout }] = await Promise.all([streamJson(...words), plan(...words)]);
+    const { fps, deadlineMs, policies, chosen, ...limits } = result;
+    assert.deepEqual([fps, deadlineMs, chosen], [200, 6, 'exact']);
+    const rows = Object.fromEntries(policies.map(({ name, ...plan }) => [name, plan]));
+    const figures = (name: string): unknown[] => {
+      const { counts, holds, loads, sustainableFps, plannedFps, worstLatencyMs } = rows[name]!;
+      const { keepsDeadline, optimal } = rows[name]!;
+      const perMs = Number((1000 / sustainableFps).toFixed(9));
+      const planned = Number((1000 / plannedFps).toFixed(9));
+      const { vehicle, uplink, cloud } = loads;
+      return [counts, holds, vehicle, uplink, cloud, perMs, planned, worstLatencyMs, keepsDeadline, optimal];
+    };
+    assert.deepEqual(figures('exact'), [[1, 1, 0], true, 0.8, 0.8, 0, 4, 5, 5, true, true]);
+    assert.deepEqual(figures('jps-mix'), figures('exact'));
+    assert.deepEqual(figures('jps'), [[2, 0, 0], false, 0.4, 1.2, 0, 6, 6, 7, false, false]);
+    assert.deepEqual(figures('lo'), [[0, 0, 2], false, 3.6, 0, 0, 18, 18, 18, false, false]);
+    const { sustainableFps, sustainableProved, plannedFps, lowerBoundMs } = limits;
+    assert.deepEqual([sustainableFps, sustainableProved, plannedFps, lowerBoundMs], [250, true, 200, 5]);
+    assert.match(stdout, /│ jps +│ +│ +167 │ +40\.0 │ +120\.0 │ +0\.0 │ +7\.00 │ +│ +│ 2 × a +│/);
+    assert.match(
+      stdout,
+      /│ exact +│ yes +│ +250 │ +80\.0 │ +80\.0 │ +0\.0 │ +5\.00 │ yes +│ yes +│ 1 × a, 1 × b +│/,
+    );
+    assert.match(stdout, /^no choice of cuts holds more than 250 frames a second$/m);
+    assert.match(stdout, /^lower bound of the worst latency at 200 frames a second: 5\.00 ms$/m);
+    assert.match(stdout, /^without "holds": latency at the rate that would hold$/m);
+    assert.match(
+      stdout,
+      /^exact: at most 5\.00 ms at 200 frames a second; one period alone; jobs .*: 1 a, 2 b$/m,
+    );
+    assert.match(stdout, /^vehicle 1+2+·+\nuplink {2}·+1+2+\nms {6}\|0 /m);
+    assert.doesNotMatch(stdout, /makespan|energy|loss/);
+  });
+
+  it('where no plan holds the rate, the plan is one for the greatest rate that any holds', async () => {
+    const words = ['--cuts', 'two.csv', ...AT_8, '--fps', '400'];
+    const [result, { stdout }] = await Promise.all([streamJson(...words), plan(...words)]);
+    const { policies, sustainableFps, plannedFps, deadlineMs } = result;
+    assert.ok(policies.every(({ holds, keepsDeadline }) => !holds && keepsDeadline === undefined));
+    const { counts, worstLatencyMs, ...exact } = policies.find(({ name }) => name === 'exact')!;
+    assert.deepEqual([counts, worstLatencyMs, exact.plannedFps], [[1, 1, 0], 5, 250]);
+    assert.deepEqual([sustainableFps, plannedFps, deadlineMs], [250, 250, undefined]);
+    assert.match(
+      stdout,
+      /^no choice of cuts holds more than 250 frames a second: of 400 the others are shed$/m,
+    );
+    assert.match(stdout, /^exact: at most 5\.00 ms at 250 frames a second; /m);
+    assert.doesNotMatch(stdout, /deadline/);
+  });
+
+  it('without exact the plan of the greatest rate is shown, of equal ones that of the least latency', async () => {
+    const words = ['--cuts', 'two.csv', ...AT_8, '--fps', '150', '--policy', 'lo,jps'];
+    const [uniform, mixed] = await Promise.all([
+      streamJson(...words),
+      streamJson(...words.with(-1, 'jps,jps-mix,lo')),
+    ]);
+    const { chosen, sustainableFps, lowerBoundMs } = uniform;
+    assert.deepEqual([chosen, sustainableFps, lowerBoundMs], ['jps', undefined, undefined]);
+    assert.equal(mixed.chosen, 'jps-mix');
+  });
+
+  it('energy and its cap are those of a period: idle power until the next frames come', async () => {
+    save('trade.csv', 'cut,headMs,bytes\nframe,0,9000\nall,4,0\n');
+    const words = [
+      '--cuts',
+      'trade.csv',
+      '--cameras',
+      '4',
+      '--link',
+      '8',
+      '--power',
+      '10,1,1',
+      '--fps',
+      '10',
+    ];
+    const [{ policies }, { policies: capped, leftOut }, { stdout }] = await Promise.all([
+      streamJson(...words),
+      streamJson(...words, '--max-energy', '0.2'),
+      plan(...words),
+    ]);
+    for (const { name, counts, energyJ } of policies) {
+      const [sent, local] = counts as [number, number];
+      const expected = 0.1 + 0.009 * sent + 0.04 * local;
+      assert.ok(Math.abs(energyJ! - expected) < 1e-9, name);
+    }
+    assert.deepEqual(policies.find(({ name }) => name === 'exact')!.counts, [1, 3]);
+    assert.deepEqual(capped.find(({ name }) => name === 'exact')!.counts, [2, 2]);
+    assert.deepEqual(leftOut[0], {
+      name: 'lo',
+      why: "policy 'lo' takes 0.2600 J in a period, which --max-energy 0.2 forbids",
+    });
+    assert.match(stdout, /│ exact +│ yes .*│ +0\.05725 │ yes +│ 1 × frame, 3 × all +│/);
+  });
+
+  it('frames that stay on board and a loss that is allowed hold for streams as well', async () => {
+    save('lossy.csv', LOSSY);
+    const words = ['--cuts', 'lossy.csv', ...AT_8, '--fps', '90'];
+    const [{ policies }, { leftOut }] = await Promise.all([
+      streamJson(...words, '--max-loss', '0.25'),
+      streamJson(...words, '--keep-frames-on-board'),
+    ]);
+    const { counts, loss } = policies.find(({ name }) => name === 'exact')!;
+    assert.deepEqual([counts, loss], [[0, 1, 1, 0], 0.25]);
+    assert.deepEqual(leftOut, [{ name: 'ro', why: 'it sends frames, which --keep-frames-on-board forbids' }]);
+  });
+
+  it('the picture of a stream says its rate', async () => {
+    const { code, stderr } = await plan('--cuts', 'two.csv', ...AT_8, '--fps', '200', '--svg', 'stream.svg');
+    assert.equal(code, 0, stderr);
+    assert.match(readFileSync(at('stream.svg'), 'utf8'), /exact: at most 5\.00 ms at 200 frames a second/);
+  });
+
   const HEAD = 'cut,headMs,bytes,tailMs';
   const tables: readonly (readonly [string, string, string, RegExp])[] = [
     [
@@ -517,6 +658,27 @@ describe('splitlane plan', { timeout: 240_000 }, () => {
       'an unknown policy',
       on('--policy', 'jps,best'),
       /--policy best: there is no such policy; there are lo, ro/,
+    ],
+    ['no frame a second', on('--fps', '0'), /--fps 0: must be frames a second, above 0 and at most 1000$/],
+    ['a negative rate', on('--fps', '-2'), /--fps -2: must be frames a second/],
+    ['a rate in words', on('--fps', 'ten'), /--fps ten: must be frames a second/],
+    [
+      'a deadline of nothing',
+      on('--fps', '5', '--deadline', '0'),
+      /--deadline 0: must be a time in ms, above 0, at most 3600000$/,
+    ],
+    ['a deadline in the past', on('--fps', '5', '--deadline', '-3'), /--deadline -3: must be a time in ms/],
+    ['a deadline in words', on('--fps', '5', '--deadline', 'soon'), /--deadline soon: must be a time in ms/],
+    ['a deadline without a rate', on('--deadline', '5'), /^splitlane: --deadline 5: needs --fps$/],
+    [
+      'a cap on the energy of a period that no plan meets',
+      on('--fps', '5', '--max-energy', '0.001', '--power', '10,2,1'),
+      /^splitlane: no plan meets --max-energy 0\.001$/,
+    ],
+    [
+      'a policy by name that the cap on the energy of a period forbids',
+      on('--fps', '5', '--max-energy', '0.15', '--power', '10,0,0', '--policy', 'exact,lo'),
+      /^splitlane: policy 'lo' takes 0\.1800 J in a period, which --max-energy 0\.15 forbids$/,
     ],
     [
       'a policy that sends frames which stay on board',
