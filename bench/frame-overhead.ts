@@ -29,6 +29,7 @@ async function session(node: string, wrap?: (link: Link) => void): Promise<Sessi
     host: '127.0.0.1',
     port,
     node,
+    clock,
     ...(wrap && {
       wrap: (socket) => {
         const link = new Link(socket, {}, clock);
@@ -57,6 +58,7 @@ cloud.subscribe('tensor', '+', (chunk, from) => {
   const assembly = assembler.add(from, chunk, () => undefined);
   if (assembly.kind === 'whole') whole.resolve();
 });
+child.send(WAY.vehicle);
 await clock.sleep(200);
 
 let plain = Promise.withResolvers<void>();

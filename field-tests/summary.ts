@@ -7,12 +7,16 @@ import { type Box, type Class, type Codec, isLossless } from '@splitlane/proto';
 import type { PowerModel } from '@splitlane/sched';
 import { median } from './median.ts';
 import { RASPBERRY_PI_CLASS } from './power-model.ts';
+import { type StreamSummary, streamSummary } from './stream-summary.ts';
 
 export interface PolicySummary {
   readonly name: string;
   /** Measured rounds, of all vehicles. */
   readonly rounds: number;
-  /** Medians over vehicles and rounds, in ms; of vehicles that share a channel over rounds, each as long as its longest. */
+  /**
+   * Medians over vehicles and rounds, in ms. Vehicles that share a channel are one: their round is as long as the longest of
+   * them, so that with several channels it is the median over groups and rounds, a vehicle with its own link being a group.
+   */
   readonly makespanMs: number;
   readonly predictedMs: number;
   readonly lowerBoundMs: number;
@@ -22,10 +26,12 @@ export interface PolicySummary {
   readonly speedUp: { readonly lo?: number; readonly ro?: number; readonly 'ro-jpeg'?: number };
   /** Part of the rounds' time in which the uplink was sending. */
   readonly uplinkShare: number;
-  /** A vehicle's energy in joules by the power model, for each of its frames: median over vehicles and rounds. */
+  /** A vehicle's energy in joules by the power model, for each of its answered frames: median over vehicles and rounds. */
   readonly energyPerFrameJ: number;
   /** The cuts that its frames took, by name, with the codec unless it is float32; the most frequent first. */
   readonly cuts: readonly string[];
+  /** Of steady streams what became of them; `makespanMs` is then the time of all their frames. */
+  readonly streams?: StreamSummary;
 }
 
 export interface RunSummary {
@@ -42,10 +48,18 @@ export interface RunSummary {
   readonly withinLoss: number;
   /** Frames that were to go through the cloud, and were finished by their vehicle. */
   readonly local: number;
+  /** Frames of steady streams that were left out for a newer one of their camera. */
+  readonly shed: number;
+  /** Frames that were left out because they could not make their deadline any more. */
+  readonly deadline: number;
   /** Frames that were dropped, with the reason in the log. */
   readonly dropped: number;
-  /** Captured frames of which the log has no end. */
+  /** Captured frames without an end that their vehicle has named after a restart. */
+  readonly lostInCrash: number;
+  /** Captured frames of which no log has an end. */
   readonly lost: number;
+  /** How many tails each cloud worker has run. */
+  readonly byWorker: readonly { readonly node: string; readonly tails: number }[];
   /** Heads that took longer than the time they were to be emulated in. */
   readonly overruns: number;
   /** Pictures that could not be read, by name. */
@@ -101,7 +115,17 @@ interface Work {
 const ON_PROCESSOR = new Set(['head', 'local']);
 const NO_WORK: Work = { frames: 0, processorMs: 0, uplinkMs: 0 };
 const NOTHING_LOST = { answers: new Map<string, LossyAnswer>(), maxLoss: 0 };
-const REJECTED = new Set(['message-rejected', 'tensor-refused', 'result-ignored', 'plan-refused', 'door']);
+const REJECTED = new Set([
+  'message-rejected',
+  'tensor-refused',
+  'result-ignored',
+  'plan-refused',
+  'door',
+  'publish-refused',
+  'subscribe-refused',
+  'name-taken',
+  'log-batch-refused',
+]);
 
 /** Every frame of a run that ended with an answer. */
 export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
@@ -137,7 +161,6 @@ export function answeredFrames(logs: readonly LogReader[]): AnsweredFrame[] {
  * @param cutNames names of the model's cuts.
  * @param power the vehicles' power, by which their spans become energy.
  * @param lossy what lossy codecs make of frames, by `lossyKey`, and how much may be lost.
- * @param sharesChannel the vehicles share a channel: a round is over when the last of them is.
  */
 export function summarise(
   logs: readonly LogReader[],
@@ -145,24 +168,33 @@ export function summarise(
   cutNames: readonly string[],
   power: PowerModel = RASPBERRY_PI_CLASS,
   lossy: { readonly answers: ReadonlyMap<string, LossyAnswer>; readonly maxLoss: number } = NOTHING_LOST,
-  sharesChannel = false,
 ): RunSummary {
+  const crashLeft = crashLeftIn(logs);
   const vehicles = vehicleLogs(logs).map(({ run, log }) => ({
     node: run.node,
+    run: run.id,
+    channel: channelOf(run),
     frames: log.rows('frame'),
     results: log.rows('result'),
     rounds: log.rows('round'),
     work: workByRound(log),
     ways: waysByRound(log, cutNames),
   }));
-  const rounds = vehicles.flatMap(({ work, ways, rounds: own }) =>
+  const rounds = vehicles.flatMap(({ node, channel, work, ways, rounds: own }) =>
     own
       .filter(({ measured }) => measured === 1)
-      .map((row) => ({ row, work: work.get(row.round) ?? NO_WORK, ways: ways.get(row.round) ?? [] })),
+      .map((row) => ({
+        ...{ row, work: work.get(row.round) ?? NO_WORK, ways: ways.get(row.round) ?? [] },
+        group: `${channel === undefined ? `vehicle ${node}` : `channel ${channel}`} ${row.round}`,
+      })),
   );
+  const streamsOf = (policy: string): Pick<PolicySummary, 'streams'> => {
+    const streams = streamSummary(vehicles, policy);
+    return streams ? { streams } : {};
+  };
   const byPolicy = Map.groupBy(rounds, ({ row }) => row.policy);
   const measured = [...byPolicy].map(([name, of]) => {
-    const rows = sharesChannel ? [...Map.groupBy(of, ({ row }) => row.round).values()].map(together) : of;
+    const rows = [...Map.groupBy(of, ({ group }) => group).values()].map(together);
     const makespanMs = median(rows.map(({ row }) => row.makespan_ms));
     const predictedMs = median(rows.map(({ row }) => row.predicted_ms));
     return {
@@ -178,6 +210,7 @@ export function summarise(
         of.filter(({ work }) => work.frames > 0).map(({ row, work }) => energyPerFrameJ(row, work, power)),
       ),
       cuts: byFrequency(of.flatMap(({ ways }) => ways)),
+      ...streamsOf(name),
     };
   });
   const speed = (name: string, makespanMs: number): number | undefined => {
@@ -214,8 +247,18 @@ export function summarise(
       return answer?.digest === frame.digest && answer.loss <= lossy.maxLoss;
     }).length,
     local: results.filter(({ outcome, reason }) => outcome === 'local' && reason !== null).length,
+    shed: results.filter(({ outcome }) => outcome === 'shed').length,
+    deadline: results.filter(({ outcome }) => outcome === 'deadline').length,
     dropped: results.filter(({ outcome }) => outcome === 'dropped').length,
-    lost: vehicles.reduce((sum, vehicle) => sum + lostFrames(vehicle.frames, vehicle.results), 0),
+    lostInCrash: vehicles.reduce(
+      (sum, vehicle) => sum + endless(vehicle, (frame) => crashLeft.has(`${vehicle.run}/${frame}`)),
+      0,
+    ),
+    lost: vehicles.reduce(
+      (sum, vehicle) => sum + endless(vehicle, (frame) => !crashLeft.has(`${vehicle.run}/${frame}`)),
+      0,
+    ),
+    byWorker: tailsByWorker(logs),
     overruns: faults.filter(({ kind }) => kind === 'overrun').length,
     brokenPictures: [
       ...new Set(faults.filter(({ kind }) => kind === 'broken-picture').map(({ detail }) => detail)),
@@ -233,18 +276,44 @@ function vehicleLogs(logs: readonly LogReader[]): { run: Row<'run'>; log: LogRea
   });
 }
 
-function lostFrames(frames: readonly Row<'frame'>[], results: readonly Row<'result'>[]): number {
+/** What vehicles have named after a restart as left by a crash: the log's run, and the frame. */
+function crashLeftIn(logs: readonly LogReader[]): Set<string> {
+  const named = logs.flatMap((log) => log.rows('crash_left'));
+  return new Set(named.map(({ run, frame }) => `${run}/${frame}`));
+}
+
+/** How many of a log's frames of a kind have no end. */
+function endless(
+  {
+    frames,
+    results,
+  }: { readonly frames: readonly Row<'frame'>[]; readonly results: readonly Row<'result'>[] },
+  isOfKind: (frame: number) => boolean,
+): number {
   const ended = new Set(results.map(({ frame }) => frame));
-  return frames.filter(({ frame }) => !ended.has(frame)).length;
+  return frames.filter(({ frame }) => !ended.has(frame) && isOfKind(frame)).length;
+}
+
+/** A worker that was started again has a log of each start. */
+function tailsByWorker(logs: readonly LogReader[]): RunSummary['byWorker'] {
+  const counts = new Map<string, number>();
+  for (const log of logs) {
+    const run = log.rows('run')[0];
+    if (run?.role !== 'cloud') continue;
+    const tails = log.rows('span').filter(({ stage }) => stage === 'tail').length;
+    counts.set(run.node, (counts.get(run.node) ?? 0) + tails);
+  }
+  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, tails]) => ({ node, tails }));
 }
 
 /** The work of a vehicle's rounds, by their numbers. */
 function workByRound(log: LogReader): Map<number, Work> {
   const rounds = new Map<number, Work>();
   const byFrame = new Map<number, Work>();
+  const answered = new Set(log.rows('result').flatMap(({ frame, digest }) => (digest ? [frame] : [])));
   for (const { frame, round } of log.rows('frame')) {
     const work = rounds.get(round) ?? { ...NO_WORK };
-    work.frames++;
+    if (answered.has(frame)) work.frames++;
     rounds.set(round, work);
     byFrame.set(frame, work);
   }
@@ -273,7 +342,12 @@ function waysByRound(log: LogReader, cutNames: readonly string[]): Map<number, s
 
 type Measured = { readonly row: Row<'round'>; readonly work: Work };
 
-/** A round of all vehicles as one. */
+/** The channel that a vehicle shares with others, as it was configured. */
+function channelOf({ config }: Row<'run'>): string | undefined {
+  return (JSON.parse(config) as { link?: { channel?: string } }).link?.channel;
+}
+
+/** A round of all vehicles of a group as one. */
 function together(of: readonly Measured[]): Measured {
   const most = (value: (row: Row<'round'>) => number): number => Math.max(...of.map(({ row }) => value(row)));
   const sum = (value: (work: Work) => number): number =>

@@ -156,7 +156,7 @@ export class VirtualNodes {
       role === 'cloud'
         ? { cameras: [], vehicleMs: 0, uplinkBps: 0, rttMs: 0, workers: cloudWorkers }
         : { cameras: cameraNames(cameras), vehicleMs, uplinkBps: trace.meanBps, rttMs, workers: 0 };
-    return { protocol: PROTOCOL_VERSION, role, modelHash: HASH, firstCut: 0, ...own };
+    return { protocol: PROTOCOL_VERSION, role, modelHash: HASH, firstCut: 0, epoch: 0, round: 0, ...own };
   }
 
   #tell(event: Untimed<CoordinatorEvent>): void {

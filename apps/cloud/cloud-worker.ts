@@ -1,5 +1,5 @@
 /** A cloud worker: wires tensors, inference and log to its `policy/step`, and does what it says. */
-import type { Clock } from '@splitlane/clock';
+import type { Clock, Timer } from '@splitlane/clock';
 import {
   type FrameSize,
   InferenceThread,
@@ -8,7 +8,7 @@ import {
   prepareModel,
 } from '@splitlane/dnn';
 import { NodeLog, StepRunner } from '@splitlane/journal';
-import { ClockSync, Session, TensorAssembler } from '@splitlane/net';
+import { ClockSync, Link, Session, TensorAssembler } from '@splitlane/net';
 import { isCoded, PROTOCOL_VERSION, RefusedError, type TensorChunk } from '@splitlane/proto';
 import type { CloudConfig } from './config.ts';
 import type { CloudEffect, CloudEvent, TailJob } from './policy/events.ts';
@@ -31,10 +31,13 @@ export class CloudWorker {
   readonly #assembler = new TensorAssembler();
   /** Of the tensors that wait. */
   readonly #tensors = new Map<string, Held>();
+  /** Time of each segment on the machine that is emulated. */
+  #emulatedMs: readonly number[] | undefined;
   #model!: PreparedModel;
   #threads: InferenceThread[] = [];
   #session!: Session;
   #clockSync: ClockSync | undefined;
+  #helloDue: Timer | undefined;
   #steps!: StepRunner<CloudState, CloudEvent, CloudEffect>;
   #stopping = false;
 
@@ -48,7 +51,7 @@ export class CloudWorker {
 
   /** Loads the model, opens the log, and begins to connect. */
   async start(softwareVersion: string): Promise<void> {
-    const { node, broker, workers, firstCut } = this.#config;
+    const { node, broker, workers, firstCut, rttMs = 0 } = this.#config;
     this.#model = await prepareModel(this.#config.model);
     const { hash } = this.#model;
     await this.#log.start({ role: 'cloud', softwareVersion, config: this.#config, modelHash: hash });
@@ -67,9 +70,13 @@ export class CloudWorker {
       host: broker.host,
       port: broker.port,
       node,
+      clock: this.#clock,
+      ...(rttMs > 0 ? { wrap: (socket) => new Link(socket, { rttMs }, this.#clock) } : {}),
       onConnect: () => this.#steps.take({ kind: 'connected' }),
       onDisconnect: (reason) => this.#steps.take({ kind: 'disconnected', reason }),
       onRejected: (reason) => this.#log.fault('message-rejected', reason),
+      onNameTaken: (reason) =>
+        this.#onEnd(new RefusedError(`${node}: refused by the roadside unit: ${reason}`)),
     });
     const session = this.#session;
     session.subscribe('verdict', node, (verdict) => this.#steps.take({ kind: 'verdict', ...verdict }));
@@ -77,9 +84,11 @@ export class CloudWorker {
     session.subscribe('plan', '+', (plan, vehicle) => this.#steps.take({ kind: 'plan', vehicle, plan }));
     session.subscribe('tensor', '+', (chunk, vehicle) => this.#collect(vehicle, chunk), node);
     session.start();
-    this.#clockSync = new ClockSync(this.#session, node, this.#clock, ({ offsetMs, rttMs }, atMs) =>
-      this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),
-    );
+    this.#clockSync = new ClockSync(this.#session, node, this.#clock, {
+      onOffset: ({ offsetMs, rttMs }, atMs) =>
+        this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),
+      onUnknown: (sentMs) => this.#steps.take({ kind: 'unknown', sentMs }),
+    });
     this.#clockSync.start();
   }
 
@@ -97,7 +106,7 @@ export class CloudWorker {
   #perform(effect: CloudEffect): void {
     switch (effect.kind) {
       case 'hello':
-        return this.#hello();
+        return this.#hello(effect.epoch);
       case 'measure':
         return void this.#measure();
       case 'run':
@@ -120,8 +129,8 @@ export class CloudWorker {
     }
   }
 
-  #hello(): void {
-    const { node, workers, firstCut } = this.#config;
+  #hello(epoch: number): void {
+    const { node, workers, firstCut, rttMs = 0 } = this.#config;
     this.#session.publish('hello', node, {
       protocol: PROTOCOL_VERSION,
       role: 'cloud',
@@ -129,15 +138,19 @@ export class CloudWorker {
       cameras: [],
       vehicleMs: 0,
       uplinkBps: 0,
-      rttMs: 0,
-      workers,
-      firstCut,
+      rttMs,
+      ...{ workers, firstCut, epoch, round: 0 },
     });
-    this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+    this.#helloDue?.cancel();
+    this.#helloDue = this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
   }
 
   async #measure(): Promise<void> {
-    const segmentMs = await this.#threads[0]!.measure();
+    const ownMs = await this.#threads[0]!.measure();
+    const { modelMs } = this.#config;
+    const wholeMs = ownMs.reduce((sum, ms) => sum + ms, 0);
+    if (modelMs !== undefined && wholeMs > 0) this.#emulatedMs = ownMs.map((ms) => (ms * modelMs) / wholeMs);
+    const segmentMs = this.#emulatedMs ?? ownMs;
     const profile = { segmentMs: [...segmentMs], cuts: [...this.#model.cuts], jpegBytes: 0 };
     const at_ms = this.#clock.now();
     this.#log.write('profile', { at_ms, node: this.#config.node, profile: JSON.stringify(profile) });
@@ -164,6 +177,7 @@ export class CloudWorker {
     const { bytes, frameSize } = this.#tensors.get(keyOf(job))!;
     this.#tensors.delete(keyOf(job));
     const { arrivedMs } = this.#steps.state.running[worker]!;
+    const emulatedMs = this.#emulatedMs?.slice(cut).reduce((sum, ms) => sum + ms, 0);
     const input: Input =
       codec === 'jpeg'
         ? { kind: 'jpeg', data: bytes }
@@ -176,6 +190,7 @@ export class CloudWorker {
         to: this.#model.segments.length,
         input,
         frameSize,
+        ...(emulatedMs === undefined ? {} : { emulatedMs }),
       });
       this.#log.span(vehicle, frame, 'queue', arrivedMs, startMs);
       this.#log.span(vehicle, frame, 'tail', startMs, endMs, realMs);

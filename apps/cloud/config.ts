@@ -11,6 +11,10 @@ export const CloudConfig = z.strictObject({
   workers: z.number().int().min(1).max(64),
   /** The earliest cut that is served: what lies before it is not loaded. */
   firstCut: z.number().int().min(0),
+  /** Time that all that is served of the model takes on the machine that is emulated, in ms; the machine's own if absent. */
+  modelMs: z.number().positive().optional(),
+  /** Round-trip time that is added to its connection, in ms. */
+  rttMs: z.number().min(0).optional(),
   /** Folder of the log: one for all nodes of a run. */
   log: z.string().min(1),
 });

@@ -6,7 +6,7 @@ import { z } from 'zod';
  * How the cameras' frames are shared between vehicle and cloud; named as in the literature. `adaptive` is `exact` on the
  * rate that each link is seen to have, planned anew when that changes; `fixed` is `exact` on the rate that it is said to
  * have, whatever comes. The last two are for a shared channel: each vehicle plans as if it were alone, or on its equal part
- * of the channel, and all send at once.
+ * of the channel, and all send at once; for a vehicle with a link of its own they are `exact`.
  */
 export const PolicyName = z.enum([
   'lo',
@@ -54,8 +54,11 @@ export const RoadsideUnitConfig = z.strictObject({
   codedPoints: z.array(CodedPoint).default([]),
   /** No job may lose more than this. */
   maxLoss: z.number().min(0).default(0),
-  /** Vehicles share one channel of this rate, in bit/s, instead of having a link each: `exact` plans for all of them. */
-  channelBps: z.number().positive().optional(),
+  /**
+   * Rates in bit/s of channels that vehicles share, by name: `exact` plans for all vehicles on one together. Who names no
+   * channel has a link of its own.
+   */
+  channels: z.record(Name, z.number().positive()).optional(),
   /** Rounds begin when so many vehicles and cloud workers are there, one worker unless given. */
   vehicles: z.number().int().min(1).max(1000),
   clouds: z.number().int().min(1).max(100).optional(),
@@ -64,6 +67,12 @@ export const RoadsideUnitConfig = z.strictObject({
     policies: z.array(PolicyName).min(1).default(['exact']),
     warmUpRounds: z.number().int().min(1),
     rounds: z.number().int().min(1),
+    /** Steady streams: so many frames of each camera in a second, and how many each takes in a round; one a round unless given. */
+    streams: z
+      .strictObject({ fps: z.number().positive().max(1000), ticks: z.number().int().min(1) })
+      .optional(),
+    /** From a frame's start to its answer, in ms: who cannot make it any more is dropped. */
+    deadlineMs: z.number().positive().optional(),
     /** Begin again with the first policy after the last. */
     repeat: z.boolean(),
   }),

@@ -1,3 +1,3 @@
 export { CodedPoint, PolicyName, RoadsideUnitConfig } from './config.ts';
 export { BrokerError } from './io/broker.ts';
-export { type CampaignProgress, RoadsideUnit } from './roadside-unit.ts';
+export { type CampaignProgress, RoadsideUnit, type RoadsideUnitListeners } from './roadside-unit.ts';

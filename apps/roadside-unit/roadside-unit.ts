@@ -1,7 +1,8 @@
 /** The roadside unit: wires broker, session and log to its `policy/step`, and does what it says. */
-import type { Clock } from '@splitlane/clock';
-import { NodeLog, StepRunner } from '@splitlane/journal';
+import type { Clock, Timer } from '@splitlane/clock';
+import { AskError, type LogBatch, NodeLog, StepRunner } from '@splitlane/journal';
 import { Session } from '@splitlane/net';
+import { HEARTBEAT_MS } from '@splitlane/proto';
 import type { RoadsideUnitConfig } from './config.ts';
 import { Broker } from './io/broker.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from './policy/events.ts';
@@ -24,6 +25,11 @@ export class RoadsideUnit {
   readonly #broker: Broker;
   #steps!: StepRunner<CoordinatorState, CoordinatorEvent, CoordinatorEffect>;
   #session: Session | undefined;
+  /** Nodes that were heard since the last heartbeat. */
+  readonly #heard = new Set<string>();
+  #heartbeat: Timer | undefined;
+  /** Vehicles of whose logs a batch is being stored. */
+  readonly #storing = new Set<string>();
   #stopping = false;
 
   constructor(config: RoadsideUnitConfig, clock: Clock, listeners: RoadsideUnitListeners) {
@@ -32,7 +38,7 @@ export class RoadsideUnit {
     this.#listeners = listeners;
     const { log: folder, node } = config;
     this.#log = new NodeLog({ folder, node, clock, onFailure: listeners.onEnd });
-    this.#broker = new Broker(clock, (kind, detail) => this.#log.fault(kind, detail));
+    this.#broker = new Broker(node, clock, (kind, detail) => this.#log.fault(kind, detail));
   }
 
   /** Opens the log and the broker; returns the port that it listens on, once nodes can say hello. */
@@ -55,6 +61,8 @@ export class RoadsideUnit {
       host: listen.host,
       port,
       node,
+      clock: this.#clock,
+      secret: this.#broker.secret,
       onConnect: connected.resolve,
       onDisconnect: (reason) => {
         if (!this.#stopping) this.#log.fault('disconnected', reason);
@@ -62,7 +70,10 @@ export class RoadsideUnit {
       onRejected: (reason) => this.#log.fault('message-rejected', reason),
     });
     this.#session = session;
-    session.subscribe('hello', '+', (hello, from) => this.#steps.take({ kind: 'hello', node: from, hello }));
+    session.subscribe('hello', '+', (hello, from) => {
+      this.#steps.take({ kind: 'hello', node: from, hello });
+      if (Object.hasOwn(this.#steps.state.nodes, from)) this.#broker.admit(from, hello.role, hello.uplinkBps);
+    });
     session.subscribe('presence', '+', ({ online }, from) => {
       if (!online && from !== node) this.#steps.take({ kind: 'gone', node: from });
     });
@@ -84,22 +95,55 @@ export class RoadsideUnit {
     session.subscribe('transfer', '+', (transfer, from) =>
       this.#steps.take({ kind: 'transfer', node: from, transfer }),
     );
-    session.subscribe('clockPing', '+', ({ sentMs }, from) =>
-      session.publish('clockPong', from, { sentMs, answeredMs: this.#clock.now() }),
-    );
+    session.subscribe('logBatch', '+', (batch, from) => void this.#store(from, batch));
+    session.subscribe('clockPing', '+', ({ sentMs }, from) => {
+      this.#heard.add(from);
+      const unknown = !Object.hasOwn(this.#steps.state.nodes, from);
+      session.publish('clockPong', from, { sentMs, answeredMs: this.#clock.now(), unknown });
+    });
     session.start();
     await connected.promise;
+    this.#beat();
     return port;
+  }
+
+  #beat(): void {
+    this.#heartbeat = this.#clock.after(HEARTBEAT_MS, () => {
+      this.#steps.take({ kind: 'heartbeat', heard: [...this.#heard] });
+      this.#heard.clear();
+      this.#beat();
+    });
   }
 
   /** Closes the broker, all connections with it, and the log. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#heartbeat?.cancel();
     this.#steps?.stop();
     await this.#session?.stop();
     await this.#broker.stop();
     await this.#log.stop();
+  }
+
+  /** Stores a piece of a vehicle's log, and tells the vehicle what is here of it. */
+  async #store(vehicle: string, batch: LogBatch): Promise<void> {
+    const known = this.#steps.state.nodes[vehicle];
+    if (known?.hello.role !== 'vehicle')
+      return this.#log.fault('log-batch-refused', `${vehicle}: is no vehicle that was let in`);
+    // One at a time: a vehicle that has no answer sends it again.
+    if (this.#storing.has(vehicle)) return;
+    this.#storing.add(vehicle);
+    try {
+      const { run, number } = batch;
+      const position = [...(await this.#log.receive(vehicle, batch))];
+      this.#session!.publish('logAck', vehicle, { run, number, position });
+    } catch (error) {
+      // That its own log cannot be written ends the roadside unit.
+      if (error instanceof AskError) this.#log.fault('log-batch-refused', `${vehicle}: ${error.message}`);
+    } finally {
+      this.#storing.delete(vehicle);
+    }
   }
 
   #perform(effect: CoordinatorEffect, atMs: number): void {
@@ -110,11 +154,13 @@ export class RoadsideUnit {
         return;
       }
       case 'measure': {
-        const { node, timeoutMs } = effect;
+        const { node, measurement, timeoutMs } = effect;
         this.#session!.publish('measure', node, {});
-        this.#clock.after(timeoutMs, () => this.#steps.take({ kind: 'measure-timeout', node }));
+        this.#clock.after(timeoutMs, () => this.#steps.take({ kind: 'measure-timeout', node, measurement }));
         return;
       }
+      case 'disconnect':
+        return this.#broker.disconnect(effect.node);
       case 'plan': {
         const { vehicle, plan } = effect;
         this.#log.write('plan', { at_ms: atMs, vehicle, epoch: plan.epoch, plan: JSON.stringify(plan) });
@@ -129,9 +175,11 @@ export class RoadsideUnit {
       case 'grant-channel':
         this.#session!.publish('channelGrant', effect.vehicle, effect.grant);
         return;
-      case 'wake-channel':
-        this.#clock.after(effect.afterMs, () => this.#steps.take({ kind: 'channel-due' }));
+      case 'wake-channel': {
+        const { channel, afterMs } = effect;
+        this.#clock.after(afterMs, () => this.#steps.take({ kind: 'channel-due', channel }));
         return;
+      }
       case 'wake': {
         const { round, phase, afterMs } = effect;
         this.#clock.after(afterMs, () => this.#steps.take({ kind: 'timeout', round, phase }));

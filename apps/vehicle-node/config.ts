@@ -32,6 +32,8 @@ export const VehicleConfig = z.strictObject({
   link: z.strictObject({
     /** Rate of the uplink in bit/s; what is sent is held to it. */
     uplinkBps: z.number().positive(),
+    /** The channel that it shares with other vehicles, by the name that the roadside unit knows it by. */
+    channel: Name.optional(),
     /** File of a recorded rate that it is held to instead: mahimahi's format, or seconds and Mbit/s; `uplinkBps` is its mean. */
     trace: z.string().min(1).optional(),
     /** Round-trip time that is added, in ms. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Timer } from '@splitlane/clock';
 import { type FrameSize, InferenceThread, type PreparedModel, prepareModel } from '@splitlane/dnn';
-import { NodeLog, StepRunner } from '@splitlane/journal';
+import { LogSender, NodeLog, type SendWindow, StepRunner } from '@splitlane/journal';
 import {
   ClockSync,
   Link,
@@ -27,6 +27,12 @@ import type { VehicleEffect, VehicleEvent } from './policy/events.ts';
 import { initialState, step, type VehicleState } from './policy/step.ts';
 
 const HELLO_AGAIN_MS = 2000;
+/** A round that lasts longer does not keep the log waiting for its end. */
+const LONG_ROUND_MS = 2000;
+/** After a round the next one is waited for so long. */
+const PAUSE_MS = 500;
+/** A vehicle that stops hands over what is left of its log for so long at most. */
+const DRAIN_MS = 2000;
 
 /** What of a frame is kept until it has ended. */
 interface Held {
@@ -54,8 +60,12 @@ export class VehicleNode {
   #trace: PlayedTrace | undefined;
   #policy = '';
   #clockSync: ClockSync | undefined;
+  #helloDue: Timer | undefined;
+  #sender: LogSender | undefined;
+  #roundEndMs: number | undefined;
   #steps!: StepRunner<VehicleState, VehicleEvent, VehicleEffect>;
   #capturing = Promise.resolve();
+  #tickTimer: Timer | undefined;
   #lastFrame = 0;
   #stopping = false;
 
@@ -92,6 +102,7 @@ export class VehicleNode {
       host: broker.host,
       port: broker.port,
       node,
+      clock: this.#clock,
       wrap: (socket) => {
         const { uplinkBps, rttMs } = link;
         const held = this.#trace ? { trace: this.#trace } : { uplinkBps };
@@ -99,14 +110,27 @@ export class VehicleNode {
         return this.#link;
       },
       onConnect: () => this.#steps.take({ kind: 'connected' }),
-      onDisconnect: (reason) => this.#steps.take({ kind: 'disconnected', reason }),
+      onDisconnect: (reason) => {
+        this.#steps.take({ kind: 'disconnected', reason });
+        this.#sender?.lost();
+      },
       onRejected: (reason) => this.#log.fault('message-rejected', reason),
+      onNameTaken: (reason) =>
+        this.#onEnd(new RefusedError(`${node}: refused by the roadside unit: ${reason}`)),
+    });
+    this.#sender = new LogSender(this.#log, this.#clock, {
+      uplinkBps: link.uplinkBps,
+      window: () => this.#logWindow(),
+      send: ({ after, through, ...batch }) =>
+        this.#session.publish('logBatch', node, { ...batch, after: [...after], through: [...through] }),
     });
     this.#session.start();
     this.#subscribe();
-    this.#clockSync = new ClockSync(this.#session, node, this.#clock, ({ offsetMs, rttMs }, atMs) =>
-      this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),
-    );
+    this.#clockSync = new ClockSync(this.#session, node, this.#clock, {
+      onOffset: ({ offsetMs, rttMs }, atMs) =>
+        this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),
+      onUnknown: (sentMs) => this.#steps.take({ kind: 'unknown', sentMs }),
+    });
     this.#clockSync.start();
   }
 
@@ -118,8 +142,10 @@ export class VehicleNode {
     this.#steps?.take({ kind: 'stopping' });
     this.#steps?.stop();
     this.#clockSync?.stop();
+    this.#tickTimer?.cancel();
     for (const timer of this.#wakers.values()) timer.cancel();
     for (const transfer of this.#transfers.values()) transfer.stop();
+    await this.#sender?.drain(DRAIN_MS);
     await this.#session?.stop();
     await this.#thread?.stop();
     await this.#log.stop();
@@ -128,7 +154,11 @@ export class VehicleNode {
   #subscribe(): void {
     const { node } = this.#config;
     const session = this.#session;
-    session.subscribe('verdict', node, (verdict) => this.#steps.take({ kind: 'verdict', ...verdict }));
+    session.subscribe('verdict', node, (verdict) => {
+      this.#steps.take({ kind: 'verdict', ...verdict });
+      if (verdict.accepted) this.#sender!.letIn();
+    });
+    session.subscribe('logAck', node, (ack) => this.#sender!.acked(ack));
     session.subscribe('measure', node, () => this.#steps.take({ kind: 'measure-asked' }));
     session.subscribe('plan', node, (plan) => {
       // Every policy meets the same link.
@@ -148,12 +178,18 @@ export class VehicleNode {
     const { node } = this.#config;
     switch (effect.kind) {
       case 'hello':
-        return this.#hello();
+        return this.#hello(effect);
       case 'measure':
         return void this.#measure();
       case 'capture':
-        this.#capturing = this.#capture(effect.round);
+        this.#capturing = Promise.all([this.#capturing, this.#capture(effect.round)]).then(() => {});
+        this.#sender!.look();
         return;
+      case 'await-tick': {
+        const { round, afterMs } = effect;
+        this.#tickTimer = this.#clock.after(afterMs, () => this.#steps.take({ kind: 'tick', round }));
+        return;
+      }
       case 'ready':
         this.#session.publish('ready', node, { round: effect.round, cameras: [...effect.cameras] });
         return;
@@ -184,7 +220,7 @@ export class VehicleNode {
         return;
       }
       case 'finish': {
-        const { frame, outcome, answer, through, reason = null } = effect;
+        const { frame, outcome, answer, through, startMs = null, reason = null } = effect;
         this.#wakers.get(frame)?.cancel();
         this.#wakers.delete(frame);
         this.#held.delete(frame);
@@ -202,6 +238,7 @@ export class VehicleNode {
           digest,
           top,
           boxes,
+          start_ms: startMs,
           end_ms: atMs,
         });
         return;
@@ -212,11 +249,16 @@ export class VehicleNode {
       case 'round-done': {
         const { round, epoch, policy, measured, startMs, makespanMs, predictedMs, lowerBoundMs } =
           effect.summary;
+        const { periodMs, plannedPeriodMs, deadlineMs } = effect.summary;
+        this.#roundEndMs = atMs;
         this.#log.write('round', {
           round,
           epoch,
           policy,
           measured: measured ? 1 : 0,
+          period_ms: periodMs,
+          planned_period_ms: plannedPeriodMs,
+          deadline_ms: deadlineMs,
           start_ms: startMs,
           makespan_ms: makespanMs,
           predicted_ms: predictedMs,
@@ -232,7 +274,21 @@ export class VehicleNode {
     }
   }
 
-  #hello(): void {
+  /**
+   * Whether the uplink has room for the log. While the cameras take a round's frames nobody has a tensor to send, and what
+   * is sent before `ready` holds up none.
+   */
+  #logWindow(): SendWindow {
+    const { running, next } = this.#steps.state;
+    const nowMs = this.#clock.now();
+    if (this.#transfers.size > 0 || next?.frames) return 'closed';
+    if (running) return nowMs - running.startMs > LONG_ROUND_MS ? 'share' : 'closed';
+    if (next) return 'open';
+    if (this.#roundEndMs === undefined) return 'share';
+    return nowMs - this.#roundEndMs > PAUSE_MS ? 'open' : 'closed';
+  }
+
+  #hello({ epoch, round }: VehicleEffect & { kind: 'hello' }): void {
     const { node, link, vehicleMs = 0 } = this.#config;
     this.#session.publish('hello', node, {
       protocol: PROTOCOL_VERSION,
@@ -242,10 +298,10 @@ export class VehicleNode {
       vehicleMs,
       uplinkBps: link.uplinkBps,
       rttMs: link.rttMs,
-      workers: 0,
-      firstCut: 0,
+      ...{ workers: 0, firstCut: 0, epoch, round, channel: link.channel ?? '' },
     });
-    this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+    this.#helloDue?.cancel();
+    this.#helloDue = this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
   }
 
   async #measure(): Promise<void> {

@@ -11,8 +11,21 @@ export function demoCommand(): Command {
     .description('run a roadside unit, cloud workers and vehicles here, live, and compare the policies')
     .option('--vehicles <n>', 'vehicles, a process each', '2')
     .option('--clouds <n>', 'cloud workers, a process each, that share the tails', '1')
+    .option('--cloud-rtt <ms>', 'round-trip time between each cloud worker and the roadside unit', '0')
+    .option(
+      '--edge [ms]',
+      'a worker of the roadside unit itself, beside the cloud workers; with the time that it takes for the whole model',
+    )
     .option('--cameras <n>', 'cameras of each vehicle', '4')
-    .option('--rounds <n>', 'measured rounds of each policy', '10')
+    .option(
+      '--rounds <n>',
+      'measured rounds of each policy; with --fps frames of each camera (default: 10, with --fps 30)',
+    )
+    .option('--fps <n>', 'steady streams: frames of each camera a second, instead of one round after another')
+    .option(
+      '--deadline <ms>',
+      'from the start of a frame to its answer: who cannot make it any more is dropped',
+    )
     .option(
       '--model <model>',
       'alexnet, vgg16, tiny-yolov2, googlenet, resnet18, mobilenet-v2, or an ONNX file',
@@ -24,8 +37,9 @@ export function demoCommand(): Command {
       'uplink of each vehicle: cat1, 3g, 4g, wifi, a rate in Mbit/s, or the file of a recorded link (default: wifi)',
     )
     .option(
-      '--channel <rate>',
-      'one channel that all vehicles share, instead of a link each; rates as for --link',
+      '--channel <rate,…>',
+      'channels that vehicles share, instead of a link each; several for vehicles in turn, `own` for those with a link of ' +
+        'their own, which is --link; rates as for --link',
     )
     .option('--rtt <ms>', 'round-trip time that is added to each link', '0')
     .option('--vehicle-ms <t,…>', 'time that a vehicle takes for the whole model; several in turn', '400')
@@ -63,7 +77,10 @@ Examples:
   splitlane demo --link 4g --rtt 40 --policy lo,jps
   splitlane demo --vehicles 3 --vehicle-ms 200,400,800 --frames my-pictures --json
   splitlane demo --vehicles 4 --clouds 2
+  splitlane demo --fps 2 --deadline 900 --policy lo,jps,exact
+  splitlane demo --cloud-rtt 80 --edge 150
   splitlane demo --vehicles 8 --channel 5.4 --vehicle-ms 1000,4000
+  splitlane demo --vehicles 6 --channel 5.4,2.7,own --link 4g
   splitlane demo --model tiny-yolov2 --policy lo,exact --save-frames my-boxes`,
     )
     .action(async (words: DemoWords) => {

@@ -7,10 +7,10 @@ export function rsuCommand(version: string): Command {
     .addHelpText('after', '\nExample:\n  splitlane rsu --config rsu.json')
     .action(async ({ config: file }: { config: string }) => {
       const { systemClock } = await import('@splitlane/clock');
-      const { RoadsideUnit, RoadsideUnitConfig } = await import('@splitlane/roadside-unit');
+      const { EdgeUnit, EdgeUnitConfig } = await import('../edge.ts');
       const { readConfig, runNode, tellParent } = await import('../run-node.ts');
-      const config = readConfig(file, RoadsideUnitConfig);
+      const config = readConfig(file, EdgeUnitConfig);
       const onProgress = (progress: unknown): void => void tellParent({ kind: 'progress', progress });
-      return runNode((onEnd) => new RoadsideUnit(config, systemClock, { onEnd, onProgress }), version);
+      return runNode((onEnd) => new EdgeUnit(config, systemClock, { onEnd, onProgress }), version);
     });
 }

@@ -8,14 +8,18 @@ import { PolicyName } from '@splitlane/roadside-unit';
 import type { PowerModel } from '@splitlane/sched';
 import { UsageError } from '../exit-codes.ts';
 import { framesDirs, SCENE_SEED } from '../frames.ts';
-import { amount, linkBps, milliseconds, namesOf, powerModel, rateBps, whole } from '../options.ts';
+import { amount, frameRate, linkBps, milliseconds, namesOf, powerModel, rateBps, whole } from '../options.ts';
 
 /** What commander hands over. */
 export interface DemoWords {
   readonly vehicles: string;
   readonly clouds: string;
+  readonly cloudRtt: string;
+  readonly edge?: string | true;
   readonly cameras: string;
-  readonly rounds: string;
+  readonly rounds?: string;
+  readonly fps?: string;
+  readonly deadline?: string;
   readonly model: string;
   readonly frames?: string;
   readonly link?: string;
@@ -34,17 +38,31 @@ export interface DemoWords {
   readonly keepRunning?: boolean;
 }
 
+/** A channel that vehicles share, and its rate in bit/s. */
+export interface DemoChannel {
+  readonly name: string;
+  readonly bps: number;
+}
+
 export interface DemoOptions {
   readonly vehicles: number;
   readonly clouds: number;
+  /** Between each cloud worker and the roadside unit. */
+  readonly cloudRttMs: number;
+  /** The roadside unit has a worker of its own; with the time that the whole model takes on it, if it is emulated. */
+  readonly edge?: { readonly modelMs?: number };
   readonly cameras: number;
+  /** Measured rounds, or of steady streams frames of each camera. */
   readonly rounds: number;
+  /** Frames of each camera a second; one round after another unless given. */
+  readonly fps?: number;
+  readonly deadlineMs?: number;
   readonly model: string;
   readonly framesDirs: readonly string[];
-  /** Of a recorded link the mean. */
+  /** Of vehicles with a link of their own; of a recorded link the mean. */
   readonly uplinkBps: number;
-  /** Rate of the channel that all vehicles share, instead of a link each. */
-  readonly channelBps?: number;
+  /** The channels that vehicles are on, in turn; undefined: a link of its own. None: each has its own link. */
+  readonly channels: readonly (DemoChannel | undefined)[];
   /** File of a recorded link. */
   readonly linkTrace?: string;
   readonly rttMs: number;
@@ -72,6 +90,10 @@ const TRACE_POLICIES: readonly PolicyName[] = ['lo', 'ro-jpeg', 'fixed', 'adapti
 const CHANNEL_POLICIES: readonly PolicyName[] = ['lo', 'uncoordinated', 'fair-share', 'exact'];
 const FOR_CHANNELS: ReadonlySet<PolicyName> = new Set(['uncoordinated', 'fair-share']);
 const DEFAULT_LINK = 'wifi';
+/** In place of a channel's rate: these vehicles have a link of their own. */
+const OWN = 'own';
+const ROUNDS = '10';
+const TICKS = '30';
 const MAX_VEHICLES = 64;
 const MAX_CLOUDS = 16;
 const MAX_CAMERAS = 64;
@@ -79,13 +101,19 @@ const MAX_CAMERAS = 64;
 /** @throws UsageError that names the option, what it was, and what it may be. */
 export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
   const keepFramesOnBoard = words.keepFramesOnBoard === true;
-  if (words.channel !== undefined && words.link !== undefined)
-    throw new UsageError('--channel and --link: vehicles share a channel, or have a link each');
+  if (words.channel !== undefined && words.fps !== undefined)
+    throw new UsageError('--channel and --fps: steady streams are planned for a link of each vehicle only');
   return {
     vehicles: whole('--vehicles', words.vehicles, MAX_VEHICLES),
     clouds: whole('--clouds', words.clouds, MAX_CLOUDS),
+    cloudRttMs: milliseconds('--cloud-rtt', words.cloudRtt, 0),
+    ...edgeOf(words),
     cameras: whole('--cameras', words.cameras, MAX_CAMERAS),
-    rounds: whole('--rounds', words.rounds, 1_000_000),
+    rounds: whole('--rounds', words.rounds ?? (words.fps === undefined ? ROUNDS : TICKS), 1_000_000),
+    ...(words.fps === undefined ? {} : { fps: frameRate('--fps', words.fps) }),
+    ...(words.deadline === undefined
+      ? {}
+      : { deadlineMs: milliseconds('--deadline', words.deadline, Number.MIN_VALUE) }),
     model: words.model,
     framesDirs: words.frames === undefined ? [] : framesDirs('--frames', words.frames),
     ...linksOf(words),
@@ -104,6 +132,11 @@ export function parseDemo(words: DemoWords, defaultLog: string): DemoOptions {
     keepRunning: words.keepRunning === true,
     sceneSeed: SCENE_SEED,
   };
+}
+
+function edgeOf({ edge }: DemoWords): Pick<DemoOptions, 'edge'> {
+  if (edge === undefined) return {};
+  return { edge: edge === true ? {} : { modelMs: milliseconds('--edge', edge, Number.MIN_VALUE) } };
 }
 
 /** Tensors as they are, unless codecs are named; whoever says what may be lost means all of them. */
@@ -133,18 +166,31 @@ export function makeOwnFolder(option: string, folder: string): void {
   }
 }
 
-/** A channel for all, or of each vehicle's link a rate or, where a file has that name, a recorded one. */
-function linksOf({
-  link: word = DEFAULT_LINK,
-  channel,
-}: DemoWords): Pick<DemoOptions, 'uplinkBps' | 'linkTrace' | 'channelBps'> {
-  if (channel !== undefined) {
-    const channelBps = rateBps('--channel', channel);
-    return { uplinkBps: channelBps, channelBps };
-  }
-  if (!isFile(word)) return { uplinkBps: linkBps(word) };
+/** Channels, and of each vehicle's own link a rate or, where a file has that name, a recorded one. */
+function linksOf({ link, channel }: DemoWords): Pick<DemoOptions, 'uplinkBps' | 'linkTrace' | 'channels'> {
+  const channels = channel === undefined ? [] : channelsOf(channel);
+  const isOwn = channels.length === 0 || channels.includes(undefined);
+  if (!isOwn && link !== undefined)
+    throw new UsageError(
+      `--channel and --link: vehicles share a channel, or have a link each, or both with --channel ${channel},${OWN}`,
+    );
+  const word = link ?? DEFAULT_LINK;
+  if (!isFile(word)) return { uplinkBps: linkBps(word), channels };
   const linkTrace = path.resolve(word);
-  return { uplinkBps: readLinkTrace(linkTrace).meanBps, linkTrace };
+  return { uplinkBps: readLinkTrace(linkTrace).meanBps, linkTrace, channels };
+}
+
+/** @throws UsageError for a word that is neither a rate nor `own`, and where none is a rate. */
+function channelsOf(words: string): DemoOptions['channels'] {
+  const channels = words.split(',').map((word, index): DemoChannel | undefined => {
+    if (word.trim() === OWN) return undefined;
+    return { name: `channel-${index + 1}`, bps: rateBps('--channel', word) };
+  });
+  if (channels.every((channel) => channel === undefined))
+    throw new UsageError(
+      `--channel ${words}: no channel is named; leave it out where every vehicle has a link of its own`,
+    );
+  return channels;
 }
 
 function isFile(word: string): boolean {

@@ -8,13 +8,14 @@ import { answeredFrames, type RunSummary, summarise } from '@splitlane/field-tes
 import { openRun } from '@splitlane/journal';
 import { SharedChannel } from '@splitlane/net';
 import { isCoded } from '@splitlane/proto';
-import type { CampaignProgress, CodedPoint, RoadsideUnitConfig } from '@splitlane/roadside-unit';
+import type { CampaignProgress, CodedPoint } from '@splitlane/roadside-unit';
 import { type Camera, type CameraConfig, openCamera, type VehicleConfig } from '@splitlane/vehicle-node';
 import { calibrate, judgedByCosine } from '../calibration.ts';
+import type { EdgeUnitConfig } from '../edge.ts';
 import { UsageError } from '../exit-codes.ts';
 import { framesInTurn, spreadFrames } from '../frames.ts';
 import { ProgressLine } from '../progress.ts';
-import { type DemoOptions, makeOwnFolder } from './options.ts';
+import { type DemoChannel, type DemoOptions, makeOwnFolder } from './options.ts';
 import { recapturing } from './recapture.ts';
 import { referenceAnswers } from './reference.ts';
 import { saveFrames } from './saved-frames.ts';
@@ -79,7 +80,6 @@ export async function runDemo(options: DemoOptions, interrupt: AbortSignal): Pro
       model.cuts.map(({ id }) => id),
       options.power,
       { answers: lossy, maxLoss: options.maxLoss },
-      options.channelBps !== undefined,
     );
   } finally {
     for (const log of logs) log.close();
@@ -120,16 +120,20 @@ async function campaign(
     writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
     return file;
   };
-  let channel: SharedChannel | undefined;
+  const channels: SharedChannel[] = [];
   try {
     progress.show('starting the nodes', 0);
     const rsu = roadsideUnitConfig(options, model, codedPoints);
     const port = (await unlessEnded(supervisor.start(rsu.node, 'rsu', save(rsu.node, rsu))))!;
     progress.show('starting the nodes', 0.3);
     const clouds = cloudConfigs(options, port);
-    if (options.channelBps !== undefined)
-      channel = new SharedChannel({ host: HOST, port, bps: options.channelBps }, systemClock);
-    const vehicles = vehicleConfigs(options, channel ? await channel.start() : port);
+    const ports = new Map<string, number>();
+    for (const { name, bps } of channelsOf(options)) {
+      const channel = new SharedChannel({ host: HOST, port, bps }, systemClock);
+      channels.push(channel);
+      ports.set(name, await channel.start());
+    }
+    const vehicles = vehicleConfigs(options, port, ports);
     await unlessEnded(
       Promise.all([
         ...clouds.map((cloud) => supervisor.start(cloud.node, 'cloud', save(cloud.node, cloud))),
@@ -145,7 +149,7 @@ async function campaign(
   } finally {
     progress.clear();
     await supervisor.stop();
-    await channel?.stop();
+    await Promise.all(channels.map((channel) => channel.stop()));
   }
 }
 
@@ -153,7 +157,7 @@ function roadsideUnitConfig(
   options: DemoOptions,
   model: PreparedModel,
   codedPoints: readonly CodedPoint[],
-): RoadsideUnitConfig {
+): EdgeUnitConfig {
   return {
     node: 'roadside-unit',
     listen: { host: HOST, port: 0 },
@@ -162,13 +166,19 @@ function roadsideUnitConfig(
     codecs: [...options.codecs],
     codedPoints: [...codedPoints],
     maxLoss: options.maxLoss,
-    ...(options.channelBps === undefined ? {} : { channelBps: options.channelBps }),
+    channels: Object.fromEntries(channelsOf(options).map(({ name, bps }) => [name, bps])),
     vehicles: options.vehicles,
-    clouds: options.clouds,
+    clouds: options.clouds + (options.edge ? 1 : 0),
+    ...(options.edge
+      ? { edge: { ...options.edge, model: options.model, workers: 1, firstCut: firstCut(options) } }
+      : {}),
     campaign: {
       policies: [...options.policies],
       warmUpRounds: WARM_UP_ROUNDS,
-      rounds: options.rounds,
+      ...(options.fps === undefined
+        ? { rounds: options.rounds }
+        : { rounds: 1, streams: { fps: options.fps, ticks: options.rounds } }),
+      ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
       repeat: options.keepRunning,
     },
     log: options.log,
@@ -181,24 +191,46 @@ function cloudConfigs(options: DemoOptions, port: number): CloudConfig[] {
     broker: { host: HOST, port },
     model: options.model,
     workers: Math.max(1, Math.round(CLOUD_THREADS / options.clouds)),
-    firstCut: options.keepFramesOnBoard ? 1 : 0,
+    firstCut: firstCut(options),
+    rttMs: options.cloudRttMs,
     log: options.log,
   }));
 }
 
-function vehicleConfigs(options: DemoOptions, port: number): VehicleConfig[] {
-  return Array.from({ length: options.vehicles }, (_, index) => ({
-    node: `vehicle-${index + 1}`,
-    broker: { host: HOST, port },
-    model: options.model,
-    cameras: cameraConfigs(options, index),
-    link: {
-      ...{ uplinkBps: options.uplinkBps, rttMs: options.rttMs },
-      ...(options.linkTrace === undefined ? {} : { trace: options.linkTrace }),
-    },
-    vehicleMs: options.vehicleMs[index % options.vehicleMs.length]!,
-    log: options.log,
-  }));
+function firstCut({ keepFramesOnBoard }: DemoOptions): number {
+  return keepFramesOnBoard ? 1 : 0;
+}
+
+/** @param ports of the emulated channels, by name. */
+function vehicleConfigs(
+  options: DemoOptions,
+  port: number,
+  ports: ReadonlyMap<string, number>,
+): VehicleConfig[] {
+  return Array.from({ length: options.vehicles }, (_, index) => {
+    const channel = options.channels[index % options.channels.length];
+    return {
+      node: `vehicle-${index + 1}`,
+      broker: { host: HOST, port: channel ? ports.get(channel.name)! : port },
+      model: options.model,
+      cameras: cameraConfigs(options, index),
+      link: linkConfig(options, channel),
+      vehicleMs: options.vehicleMs[index % options.vehicleMs.length]!,
+      log: options.log,
+    };
+  });
+}
+
+function linkConfig(
+  { uplinkBps, linkTrace, rttMs }: DemoOptions,
+  channel: DemoChannel | undefined,
+): VehicleConfig['link'] {
+  if (channel) return { uplinkBps: channel.bps, channel: channel.name, rttMs };
+  return { uplinkBps, ...(linkTrace === undefined ? {} : { trace: linkTrace }), rttMs };
+}
+
+function channelsOf({ channels }: DemoOptions): DemoChannel[] {
+  return channels.filter((channel) => channel !== undefined);
 }
 
 function cameraConfigs(options: DemoOptions, vehicle: number): CameraConfig[] {

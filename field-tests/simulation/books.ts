@@ -6,7 +6,7 @@
 import type { CloudEffect, TailJob } from '@splitlane/cloud/policy/events';
 import type { CloudState } from '@splitlane/cloud/policy/step';
 import { BATCH_MS } from '@splitlane/journal';
-import { cloudOf, type VehiclePlan } from '@splitlane/proto';
+import { cloudOf, isAnswered, type Outcome, type VehiclePlan } from '@splitlane/proto';
 import type { CoordinatorEffect } from '@splitlane/roadside-unit/policy/events';
 import type { CoordinatorState } from '@splitlane/roadside-unit/policy/step';
 import type { VehicleEffect, VehicleEvent } from '@splitlane/vehicle-node/policy/events';
@@ -17,7 +17,8 @@ import type { MemoryLog } from './memory-log.ts';
 export const INVARIANTS = {
   'step-goes-on': 'a decision must never end in an exception',
   'known-effects': 'a step asks for something that the simulation does not know',
-  'ends-once': 'a captured frame ends in exactly one of cloud, local, dropped with a reason',
+  'ends-once':
+    'a captured frame ends in exactly one of cloud, local, or shed, past its deadline or dropped with a reason',
   'ends-at-all': 'every captured frame ends: a crash alone may leave some, no more than were under way',
   'own-answer': 'the answer that a frame ends with is of its own picture',
   'newest-plan': 'a job begins under the newest plan that its vehicle has',
@@ -26,7 +27,11 @@ export const INVARIANTS = {
     'a vehicle has one tensor on its uplink at a time, and on a granted channel none without a grant',
   'one-on-processor': 'a vehicle runs one frame at a time, from where its tensor stands',
   'bounded-queues': 'queues stay within their bounds',
-  'three-grants': 'three grants at most are out on a channel',
+  'numbers-rise':
+    'plans and rounds are numbered past all that their vehicles have seen, of a roadside unit that died too',
+  'silence-noticed':
+    'whoever says nothing for longer than its strikes is gone for the roadside unit, and a dead connection for its node',
+  'three-grants': 'three grants at most are out on a channel, and only to vehicles that are on it',
   'none-refused': 'no node of the house is refused',
   'log-agrees': 'what is durable replays to the same effects, and says of each frame what has happened',
   'goes-on': 'once nothing disturbs it any more, every vehicle completes rounds under a plan with a cloud',
@@ -73,6 +78,9 @@ export class PlansMade {
 export interface Tally {
   cloud: number;
   local: number;
+  /** Of steady streams: for a newer frame of their camera, and for their deadline. */
+  shed: number;
+  deadline: number;
   dropped: number;
   /** Captured, durable, and without an end when their vehicle crashed. */
   lostInCrash: number;
@@ -103,8 +111,10 @@ export class VehicleBooks {
   #running: number | undefined;
   #sending: number | undefined;
   #newestEpoch = 0;
+  #newestRound = 0;
   #wholePlan: VehiclePlan | undefined;
   #revisions: VehiclePlan[] = [];
+  #mostPeriods = 0;
 
   constructor(name: string, node: string, cameras: number, plans: PlansMade, tally: Tally) {
     this.#name = name;
@@ -117,8 +127,13 @@ export class VehicleBooks {
   captured(frame: number, atMs: number): void {
     this.#open.set(frame, { capturedMs: atMs, at: 0, hasRun: false });
     this.#captured.set(frame, atMs);
-    const most = MOST_ROUNDS * this.#cameras;
+    const most = this.#mostOpen();
     this.#hold(this.#open.size <= most, 'bounded-queues', () => `${this.#open.size} frames are open`);
+  }
+
+  /** Steady streams overlap as far as their plan has it. */
+  #mostOpen(): number {
+    return (MOST_ROUNDS + this.#mostPeriods) * this.#cameras;
   }
 
   ran(frame: number, to: number | undefined): void {
@@ -144,14 +159,15 @@ export class VehicleBooks {
 
   #hears(before: VehicleState, event: VehicleEvent): void {
     if (event.kind === 'granted') this.#grants.add(`${event.frame}/${event.epoch}`);
-    if (event.kind === 'connected') {
-      this.#newestEpoch = 0;
-      this.#wholePlan = undefined;
-    }
+    if (event.kind === 'connected') this.#wholePlan = undefined;
+    if (event.kind === 'round' && event.round.phase === 'capture')
+      this.#newestRound = Math.max(this.#newestRound, event.round.round);
     if (event.kind !== 'plan' || event.plan.epoch <= this.#newestEpoch) return;
     this.#newestEpoch = event.plan.epoch;
     if (event.plan.granted) this.#granted.add(event.plan.epoch);
     else this.#granted.delete(event.plan.epoch);
+    const { makespanMs, periodMs = 0 } = event.plan;
+    if (periodMs > 0) this.#mostPeriods = Math.max(this.#mostPeriods, Math.ceil(makespanMs / periodMs));
     if (event.plan.round === 0) this.#wholePlan = event.plan;
     else if (before.running?.round.round === event.plan.round) this.#revisions.push(event.plan);
   }
@@ -177,17 +193,28 @@ export class VehicleBooks {
       const revised = this.#revisions.findLast(({ streams }) =>
         streams.some(({ camera }) => camera === job.camera),
       );
-      const newest = (revised ?? running.plan)?.epoch ?? 0;
+      const isSteady = (running.round.periodMs ?? 0) > 0;
+      // Frames of steady streams wait through many plans; who is alone obeys none.
+      if (isSteady && running.alone) continue;
+      const whole = isSteady ? (this.#wholePlan?.epoch ?? 0) : (running.plan?.epoch ?? 0);
+      const isNewest = job.epoch === (isSteady ? whole : (revised?.epoch ?? whole));
       this.#hold(
-        job.epoch === newest,
+        isNewest || (isSteady && revised?.epoch === job.epoch && job.epoch > whole),
         'newest-plan',
-        () => `frame ${job.frame} began under plan ${job.epoch}, not ${newest}`,
+        () => `frame ${job.frame} began under plan ${job.epoch}, not ${revised?.epoch ?? whole}`,
       );
     }
   }
 
   #check(effect: VehicleEffect): void {
     switch (effect.kind) {
+      case 'hello': {
+        const { epoch, round } = effect;
+        const isTrue = epoch === this.#newestEpoch && round === this.#newestRound;
+        const seen = `epoch ${this.#newestEpoch} and round ${this.#newestRound}`;
+        this.#hold(isTrue, 'numbers-rise', () => `it says ${epoch} and ${round}, and has seen ${seen}`);
+        return;
+      }
       case 'run': {
         const open = this.#openFrame(effect.frame, 'is to be run');
         const isFree = this.#running === undefined;
@@ -223,7 +250,7 @@ export class VehicleBooks {
       case 'finish': {
         const { frame, outcome, answer, reason } = effect;
         this.#openFrame(frame, `ends as ${outcome}`);
-        const isWhole = outcome === 'dropped' ? !answer && !!reason : !!answer;
+        const isWhole = isAnswered(outcome) ? !!answer : !answer && !!reason;
         this.#hold(
           isWhole,
           'ends-once',
@@ -262,7 +289,7 @@ export class VehicleBooks {
     const frames = log.rows('frame');
     const ended = new Set(log.rows('result').map(({ frame }) => frame));
     const left = frames.filter(({ frame }) => !ended.has(frame));
-    const most = MOST_ROUNDS * this.#cameras + this.#endedSince(log);
+    const most = this.#mostOpen() + this.#endedSince(log);
     this.#hold(left.length <= most, 'ends-at-all', () => `${left.length} frames are left by a crash`);
     const durable = new Set(frames.map(({ frame }) => frame));
     for (const [frame, capturedMs] of this.#captured)
@@ -303,7 +330,7 @@ export class VehicleBooks {
         () => `the log has a result of frame ${frame} that it should not have`,
       );
       this.#hold(
-        outcome !== 'dropped' || !!reason,
+        isAnswered(outcome as Outcome) || !!reason,
         'log-agrees',
         () => `the log does not say why frame ${frame} was dropped`,
       );
@@ -343,7 +370,7 @@ export function checkCloud(
 
 /** The books of one process of the roadside unit. */
 export function checkCoordinator(
-  { setup, nodes, grants }: CoordinatorState,
+  { nodes, grants }: CoordinatorState,
   effects: readonly CoordinatorEffect[],
   nodesInAll: number,
   camerasInAll: number,
@@ -355,15 +382,33 @@ export function checkCoordinator(
     'bounded-queues',
     () => `the roadside unit knows ${known} nodes of ${nodesInAll}`,
   );
-  if (grants) {
-    const { granted, waiting } = grants;
+  const isOn = (channel: string, vehicle: string): boolean => nodes[vehicle]?.hello.channel === channel;
+  for (const [channel, { granted, waiting }] of Object.entries(grants)) {
     hold(granted.length <= MOST_GRANTS, 'three-grants', () => `${granted.length} grants are out`);
+    for (const { vehicle } of [...granted, ...waiting])
+      hold(isOn(channel, vehicle), 'three-grants', () => `${vehicle} is not on ${channel}`);
     const most = MOST_ROUNDS * camerasInAll;
-    hold(waiting.length <= most, 'bounded-queues', () => `${waiting.length} tensors wait for the channel`);
+    hold(waiting.length <= most, 'bounded-queues', () => `${waiting.length} tensors wait for ${channel}`);
   }
   for (const effect of effects) {
-    if (effect.kind === 'plan') plans.add(effect.vehicle, effect.plan);
-    if (effect.kind === 'grant-channel')
-      hold(setup.channelBps !== undefined, 'three-grants', () => 'a channel is granted where none is shared');
+    if (effect.kind === 'plan') {
+      const { vehicle, plan } = effect;
+      plans.add(vehicle, plan);
+      const isNew = plan.epoch > (nodes[vehicle]?.hello.epoch ?? 0);
+      hold(isNew, 'numbers-rise', () => `${vehicle} has seen more than plan ${plan.epoch}`);
+    }
+    if (effect.kind === 'round' && effect.round.phase === 'capture') {
+      const { vehicle, round } = effect;
+      const isNew = round.round > (nodes[vehicle]?.hello.round ?? 0);
+      hold(isNew, 'numbers-rise', () => `${vehicle} has seen more than round ${round.round}`);
+    }
+    if (effect.kind !== 'grant-channel') continue;
+    const { vehicle } = effect;
+    const channel = nodes[vehicle]?.hello.channel ?? '';
+    hold(
+      Object.hasOwn(grants, channel),
+      'three-grants',
+      () => `${vehicle} is granted what it does not share`,
+    );
   }
 }

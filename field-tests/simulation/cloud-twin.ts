@@ -1,8 +1,10 @@
 /** The thin twin of a cloud worker: does what its `policy/step` says, on virtual time, without a network. */
 
+import type { Timer } from '@splitlane/clock';
 import type { CloudEffect, CloudEvent, TailJob } from '@splitlane/cloud/policy/events';
 import { type CloudState, initialState, refusal } from '@splitlane/cloud/policy/step';
 import { StepRunner } from '@splitlane/journal';
+import { ClockSync } from '@splitlane/net';
 import { PROTOCOL_VERSION, type TensorChunk } from '@splitlane/proto';
 import { checkCloud, Violation } from './books.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -21,6 +23,7 @@ export class CloudTwin {
   readonly #world: World;
   readonly #clock: ProcessClock;
   readonly #session: MemorySession;
+  #helloDue: Timer | undefined;
   readonly #steps: StepRunner<CloudState, CloudEvent, CloudEffect>;
   /** The tensor of each vehicle of which not all is there. */
   readonly #begun = new Map<string, TensorChunk>();
@@ -42,12 +45,16 @@ export class CloudTwin {
       },
       { recorder: this.log, clock: this.#clock, perform: (effect) => this.#perform(effect) },
     );
-    this.#session = new MemorySession(spec.node, world.network, this.#clock, {
+    this.#session = new MemorySession(spec.node, world, this.#clock, {
       onConnect: () => this.#steps.take({ kind: 'connected' }),
       onDisconnect: (reason) => this.#steps.take({ kind: 'disconnected', reason }),
     });
     this.#subscribe();
     this.#session.start();
+    new ClockSync(this.#session, spec.node, this.#clock, {
+      onOffset: () => {},
+      onUnknown: (sentMs) => this.#steps.take({ kind: 'unknown', sentMs }),
+    }).start();
   }
 
   get initial(): CloudState {
@@ -57,6 +64,14 @@ export class CloudTwin {
   /** Kills the process; a stop does no more for what is in the log than to flush it. */
   crash(): void {
     this.#clock.kill();
+  }
+
+  freeze(): void {
+    this.#clock.freeze();
+  }
+
+  thaw(): void {
+    this.#clock.thaw();
   }
 
   #subscribe(): void {
@@ -72,7 +87,7 @@ export class CloudTwin {
   #perform(effect: CloudEffect): void {
     switch (effect.kind) {
       case 'hello':
-        return this.#hello();
+        return this.#hello(effect.epoch);
       case 'measure':
         return this.#measure();
       case 'run':
@@ -91,14 +106,15 @@ export class CloudTwin {
     }
   }
 
-  #hello(): void {
+  #hello(epoch: number): void {
     const { node, setup } = this.#spec;
     const { workers, firstCut } = setup;
     this.#session.publish('hello', node, {
       ...{ protocol: PROTOCOL_VERSION, role: 'cloud', modelHash: MODEL_HASH, cameras: [] },
-      ...{ vehicleMs: 0, uplinkBps: 0, rttMs: 0, workers, firstCut },
+      ...{ vehicleMs: 0, uplinkBps: 0, rttMs: 0, workers, firstCut, epoch, round: 0 },
     });
-    this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+    this.#helloDue?.cancel();
+    this.#helloDue = this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
   }
 
   #measure(): void {

@@ -47,13 +47,13 @@ function runMany(seeds: number): number {
   }
   const [first] = failed;
   if (first !== undefined) showEnd(first);
-  const { cloud, local, dropped, lostInCrash, neverDurable, rounds, crashes } = sum;
+  const { cloud, local, shed, deadline, dropped, lostInCrash, neverDurable, rounds, crashes } = sum;
   say(`${seeds} seeds, ${rate(seeds)} seeds/s, ${Object.keys(INVARIANTS).length} invariants`);
   say(
     `${rounds} rounds, ${crashes} crashes of vehicles; frames: ${cloud} through the cloud, ${local} local,`,
   );
   say(
-    `${dropped} dropped with a reason, ${lostInCrash} left by a crash, ${neverDurable} younger than a crash's last batch`,
+    `${shed} shed for a newer one, ${deadline} for their deadline, ${dropped} dropped with a reason, ${lostInCrash} left by a crash, ${neverDurable} younger than a crash's last batch`,
   );
   say(`the longest recovery took ${(longest.recoveryMs / 1000).toFixed(1)} s, in seed ${longest.seed}`);
   say(failed.length === 0 ? 'no violation' : `violations in ${failed.length} seeds: ${failed.join(', ')}`);

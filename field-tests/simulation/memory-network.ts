@@ -5,6 +5,7 @@
  * first. A cut swallows what is on its way, and each side notices in its own time.
  */
 import type { Clock } from '@splitlane/clock';
+import { Backoff } from '@splitlane/net';
 import { type MessageOf, type TopicKey, topicOf, topics } from '@splitlane/proto';
 import type { Chance } from './chance.ts';
 import type { ProcessClock } from './virtual-clock.ts';
@@ -43,10 +44,8 @@ interface Connection {
   lastDownMs: number;
 }
 
-/** What MQTT.js waits before it connects again. */
-const RECONNECT_MS = 500;
-/** Longer than any keep-alive would let a dead connection stand. */
-const LONGEST_UNNOTICED_MS = 5000;
+/** So long MQTT's keep-alive lets a dead connection stand. */
+const LONGEST_UNNOTICED_MS = 45_000;
 
 export class MemoryNetwork {
   readonly #clock: Clock;
@@ -54,6 +53,8 @@ export class MemoryNetwork {
   readonly #conditions: Conditions;
   #isCalm = false;
   #brokerIsUp = false;
+  /** What the broker does once its process is not frozen any more. */
+  #heldByBroker: (() => void)[] | undefined;
   readonly #retained = new Map<string, Message>();
   readonly #connections = new Map<string, Connection>();
   /** Until when a node cannot reach the broker. */
@@ -77,6 +78,7 @@ export class MemoryNetwork {
   /** The broker's process dies: with it go what it retained, and all connections. */
   killBroker(): void {
     this.#brokerIsUp = false;
+    this.#heldByBroker = undefined;
     this.#retained.clear();
     for (const connection of this.#connections.values()) {
       connection.isCut = true;
@@ -86,29 +88,55 @@ export class MemoryNetwork {
     this.#connections.clear();
   }
 
-  /** Cuts a node off for so long: its connection, if it has one, and every attempt to make one. */
-  cut(node: string, forMs: number): void {
-    this.#cutUntilMs.set(node, this.#clock.now() + forMs);
-    const connection = this.#connections.get(node);
-    if (!connection) return;
-    connection.isCut = true;
-    this.#noticedByClient(connection, 'connection reset');
-    this.#noticedByBroker(connection);
+  /** The broker's process is frozen: its connections stand, and nothing comes of what is sent on them. */
+  freezeBroker(): void {
+    this.#heldByBroker ??= [];
   }
 
-  /** A node's process dies: the broker learns of it. */
-  processDied(node: string): void {
+  thawBroker(): void {
+    const held = this.#heldByBroker ?? [];
+    this.#heldByBroker = undefined;
+    for (const run of held) run();
+  }
+
+  /** The broker ends a node's connection. */
+  disconnect(node: string): void {
     const connection = this.#connections.get(node);
-    if (!connection) return;
+    if (connection) this.#close(connection);
+  }
+
+  /** A client breaks its connection off: the broker learns of it. */
+  drop(connection: Connection): void {
     connection.isCut = true;
     connection.clientOpen = false;
     this.#noticedByBroker(connection);
   }
 
+  /**
+   * Cuts a node off for so long: its connection, if it has one, and every attempt to make one.
+   * @returns whether its node still takes that connection for one, whenever asked.
+   */
+  cut(node: string, forMs: number): () => boolean {
+    this.#cutUntilMs.set(node, this.#clock.now() + forMs);
+    const connection = this.#connections.get(node);
+    if (!connection) return () => false;
+    connection.isCut = true;
+    this.#noticedByClient(connection, 'connection reset');
+    this.#noticedByBroker(connection);
+    return () => connection.clientOpen;
+  }
+
+  /** A node's process dies: the broker learns of it. */
+  processDied(node: string): void {
+    const connection = this.#connections.get(node);
+    if (connection) this.drop(connection);
+  }
+
   /** @returns the new connection; undefined where the broker cannot be reached. */
   connect(session: MemorySession): Connection | undefined {
     const { node } = session;
-    if (!this.#brokerIsUp || this.#clock.now() < (this.#cutUntilMs.get(node) ?? 0)) return undefined;
+    if (!this.#brokerIsUp || this.#heldByBroker || this.#clock.now() < (this.#cutUntilMs.get(node) ?? 0))
+      return undefined;
     const before = this.#connections.get(node);
     if (before) this.#close(before);
     const connection: Connection = {
@@ -131,13 +159,20 @@ export class MemoryNetwork {
       const atMs = this.#arrivalMs(connection.lastUpMs, copy);
       connection.lastUpMs = Math.max(connection.lastUpMs, atMs);
       this.#clock.after(atMs - this.#clock.now(), () => {
-        if (connection.isCut || !connection.brokerOpen) return;
-        this.#route(message);
-        this.#clock.after(this.#delayMs(), () => {
-          if (!connection.isCut) onAcknowledged();
+        this.#atBroker(() => {
+          if (connection.isCut || !connection.brokerOpen) return;
+          this.#route(message);
+          this.#clock.after(this.#delayMs(), () => {
+            if (!connection.isCut) onAcknowledged();
+          });
         });
       });
     }
+  }
+
+  #atBroker(run: () => void): void {
+    if (this.#heldByBroker) this.#heldByBroker.push(run);
+    else run();
   }
 
   #route(message: Message): void {
@@ -187,7 +222,9 @@ export class MemoryNetwork {
   }
 
   #noticedByBroker(connection: Connection): void {
-    this.#clock.after(this.#chance.spread(1, LONGEST_UNNOTICED_MS), () => this.#close(connection));
+    this.#clock.after(this.#chance.spread(1, LONGEST_UNNOTICED_MS), () =>
+      this.#atBroker(() => this.#close(connection)),
+    );
   }
 
   /** The broker ends a connection, and speaks its client's last will. */
@@ -221,11 +258,20 @@ export class MemorySession {
   readonly #network: MemoryNetwork;
   readonly #clock: ProcessClock;
   readonly #handlers: SessionHandlers;
+  readonly #backoff: Backoff;
   readonly #subscriptions = new Map<TopicKey, Subscription>();
   readonly #unacknowledged = new Set<Message>();
   #connection: Connection | undefined;
+  #connectedMs = 0;
 
-  constructor(node: string, network: MemoryNetwork, clock: ProcessClock, handlers: SessionHandlers) {
+  constructor(
+    node: string,
+    world: { readonly network: MemoryNetwork; readonly chance: Chance },
+    clock: ProcessClock,
+    handlers: SessionHandlers,
+  ) {
+    const { network, chance } = world;
+    this.#backoff = new Backoff(() => chance.between(0, 1));
     this.node = node;
     this.#network = network;
     this.#clock = clock;
@@ -250,10 +296,10 @@ export class MemorySession {
   start(): void {
     this.#connection = this.#network.connect(this);
     if (!this.#connection) {
-      this.#clock.after(1, () => this.#handlers.onDisconnect('connection refused'));
-      this.#clock.after(RECONNECT_MS, () => this.start());
+      this.#clock.after(1, () => this.#lose('connection refused', 0));
       return;
     }
+    this.#connectedMs = this.#clock.now();
     const connection = this.#connection;
     for (const message of this.#unacknowledged) this.#up(connection, message);
     this.publish('presence', this.node, { online: true });
@@ -271,15 +317,28 @@ export class MemorySession {
   }
 
   receive({ key, node, message }: Message): void {
-    if (!this.#clock.isAlive) return;
-    this.#subscriptions.get(key)!.handle(message as never, node);
+    this.#clock.whenRunning(() => this.#subscriptions.get(key)!.handle(message as never, node));
   }
 
   lost(connection: Connection, reason: string): void {
-    if (!this.#clock.isAlive || this.#connection !== connection) return;
-    this.#connection = undefined;
+    this.#clock.whenRunning(() => {
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      this.#lose(reason, this.#clock.now() - this.#connectedMs);
+    });
+  }
+
+  #lose(reason: string, stoodMs: number): void {
     this.#handlers.onDisconnect(reason);
-    this.#clock.after(RECONNECT_MS, () => this.start());
+    this.#clock.after(this.#backoff.next(stoodMs), () => this.start());
+  }
+
+  /** Breaks the connection off. */
+  drop(reason: string): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    this.#network.drop(connection);
+    this.#clock.after(0, () => this.lost(connection, reason));
   }
 
   get isConnected(): boolean {

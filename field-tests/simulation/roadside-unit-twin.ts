@@ -1,5 +1,6 @@
 /** The thin twin of a roadside unit: broker and `policy/step` in one process, on virtual time. */
 import { StepRunner } from '@splitlane/journal';
+import { HEARTBEAT_MS } from '@splitlane/proto';
 import type { CoordinatorEffect, CoordinatorEvent } from '@splitlane/roadside-unit/policy/events';
 import { type CoordinatorState, initialState } from '@splitlane/roadside-unit/policy/step';
 import { checkCoordinator, Violation } from './books.ts';
@@ -13,6 +14,7 @@ export class RoadsideUnitTwin {
   readonly #world: World;
   readonly #clock: ProcessClock;
   readonly #session: MemorySession;
+  readonly #heard = new Set<string>();
   readonly #steps: StepRunner<CoordinatorState, CoordinatorEvent, CoordinatorEffect>;
 
   constructor(name: string, world: World) {
@@ -31,14 +33,17 @@ export class RoadsideUnitTwin {
       },
       { recorder: this.log, clock: this.#clock, perform: (effect) => this.#perform(effect) },
     );
-    this.#session = new MemorySession(roadsideUnit, world.network, this.#clock, {
+    this.#session = new MemorySession(roadsideUnit, world, this.#clock, {
       onConnect: () => {},
       onDisconnect: () => {},
     });
     this.#subscribe();
     world.network.openBroker();
     // The broker lets nodes in before anybody listens to what they say.
-    this.#clock.after(world.chance.between(1, 50), () => this.#session.start());
+    this.#clock.after(world.chance.between(1, 50), () => {
+      this.#session.start();
+      this.#beat();
+    });
   }
 
   get initial(): CoordinatorState {
@@ -48,6 +53,30 @@ export class RoadsideUnitTwin {
   crash(): void {
     this.#clock.kill();
     this.#world.network.killBroker();
+  }
+
+  /** Whether a node is there, as far as it knows. */
+  knows(node: string): boolean {
+    return Object.hasOwn(this.#steps.state.nodes, node);
+  }
+
+  freeze(): void {
+    this.#clock.freeze();
+    this.#world.network.freezeBroker();
+  }
+
+  thaw(): void {
+    if (!this.#clock.isFrozen) return;
+    this.#clock.thaw();
+    this.#world.network.thawBroker();
+  }
+
+  #beat(): void {
+    this.#clock.after(HEARTBEAT_MS, () => {
+      this.#steps.take({ kind: 'heartbeat', heard: [...this.#heard] });
+      this.#heard.clear();
+      this.#beat();
+    });
   }
 
   #subscribe(): void {
@@ -64,6 +93,11 @@ export class RoadsideUnitTwin {
     session.subscribe('channelAsk', '+', (ask, node) => steps.take({ kind: 'channel-asked', node, ask }));
     session.subscribe('channelEnd', '+', (end, node) => steps.take({ kind: 'channel-ended', node, end }));
     session.subscribe('transfer', '+', (transfer, node) => steps.take({ kind: 'transfer', node, transfer }));
+    session.subscribe('clockPing', '+', ({ sentMs }, node) => {
+      this.#heard.add(node);
+      const unknown = !Object.hasOwn(steps.state.nodes, node);
+      session.publish('clockPong', node, { sentMs, answeredMs: this.#clock.now(), unknown });
+    });
   }
 
   #perform(effect: CoordinatorEffect): void {
@@ -75,11 +109,13 @@ export class RoadsideUnitTwin {
         return;
       }
       case 'measure': {
-        const { node, timeoutMs } = effect;
+        const { node, measurement, timeoutMs } = effect;
         session.publish('measure', node, {});
-        this.#clock.after(timeoutMs, () => this.#steps.take({ kind: 'measure-timeout', node }));
+        this.#clock.after(timeoutMs, () => this.#steps.take({ kind: 'measure-timeout', node, measurement }));
         return;
       }
+      case 'disconnect':
+        return this.#world.network.disconnect(effect.node);
       case 'plan':
         session.publish('plan', effect.vehicle, effect.plan);
         return;
@@ -89,9 +125,11 @@ export class RoadsideUnitTwin {
       case 'grant-channel':
         session.publish('channelGrant', effect.vehicle, effect.grant);
         return;
-      case 'wake-channel':
-        this.#clock.after(effect.afterMs, () => this.#steps.take({ kind: 'channel-due' }));
+      case 'wake-channel': {
+        const { channel, afterMs } = effect;
+        this.#clock.after(afterMs, () => this.#steps.take({ kind: 'channel-due', channel }));
         return;
+      }
       case 'wake': {
         const { round, phase, afterMs } = effect;
         this.#clock.after(afterMs, () => this.#steps.take({ kind: 'timeout', round, phase }));

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Row, replaySteps, type StepFunction, type Table } from '@splitlane/journal';
+import { HEARTBEAT_MS, STRIKES } from '@splitlane/proto';
 import { type Tally, Violation } from './books.ts';
 import { CloudTwin } from './cloud-twin.ts';
 import type { MemoryLog } from './memory-log.ts';
@@ -20,6 +21,8 @@ const MORE_ROUNDS = 2;
 /** Long after what a vehicle can be capturing is there. */
 const STOP_MS = 1000;
 const MOST_TIMERS = 3_000_000;
+/** A heartbeat may have just begun when a silence begins, and one may be over just before it is counted. */
+const BEATS_TO_NOTICE = STRIKES + 2;
 const SLACK = 3;
 const SLACK_MS = 5000;
 
@@ -44,6 +47,8 @@ export interface SimulationResult {
 interface Process {
   readonly log: MemoryLog;
   crash(): void;
+  freeze(): void;
+  thaw(): void;
 }
 
 /** Simulates what a seed says. */
@@ -72,14 +77,16 @@ export function digestOf(seed: number): string {
 }
 
 /** Long enough for all that a round may have to do, one frame after another, and too short for most timeouts. */
-function longestRoundMs({ vehicles, cuts }: Scenario): number {
+function longestRoundMs({ vehicles, cuts, setup }: Scenario): number {
+  const { streams } = setup.campaign;
+  const streamMs = streams ? (streams.ticks * 1000) / streams.fps : 0;
   const frameMs = vehicles.map(({ cameras, segmentMs, vehicleMs = 0, uplinkBps, linkShare }) => {
     const ownMs = segmentMs.reduce((sum, ms) => sum + ms, 0);
     return (
       cameras.length * (Math.max(ownMs, vehicleMs) + (cuts[0]!.bytes * 8000) / (uplinkBps * linkShare[0]))
     );
   });
-  return SLACK_MS + SLACK * frameMs.reduce((sum, ms) => sum + ms, 0);
+  return SLACK_MS + streamMs + SLACK * frameMs.reduce((sum, ms) => sum + ms, 0);
 }
 
 class System {
@@ -87,6 +94,8 @@ class System {
   readonly #onFault: (fault: Fault, atMs: number) => void;
   readonly #running = new Map<string, Process>();
   readonly #starts = new Map<string, number>();
+  /** When each process was started, frozen or let go on. */
+  readonly #disturbedMs = new Map<string, number>();
   /** Checks that a log replays, of every process that ever was. */
   readonly #replays: (() => void)[] = [];
 
@@ -101,7 +110,7 @@ class System {
     for (const { node } of [...vehicles, ...clouds, { node: roadsideUnit }])
       clock.after(chance.between(0, 500), () => this.#start(node));
     for (const fault of faults) clock.after(fault.atMs, () => this.#suffer(fault));
-    clock.after(calmFromMs, () => this.#calm());
+    clock.after(calmFromMs, () => this.#world.network.calm());
     const allHaveDone = (rounds: number) => (): boolean =>
       vehicles.every(({ node }) => (this.#world.calmRounds.get(node) ?? 0) >= rounds);
     this.#runUntil(allHaveDone(1), calmFromMs + RECOVERY_MS, () => this.#notRecovered());
@@ -110,17 +119,6 @@ class System {
     const latestMs = clock.now() + MORE_ROUNDS * longestRoundMs(scenario);
     this.#runUntil(allHaveDone(most + MORE_ROUNDS), latestMs, () => this.#notRecovered());
     this.#stopAll();
-  }
-
-  /**
-   * MQTT keeps the order of a connection. Where messages overtook each other all the same, a node may be taken for gone
-   * that has said hello, until it connects anew: so each does.
-   */
-  #calm(): void {
-    const { network, scenario } = this.#world;
-    network.calm();
-    if (!scenario.conditions.reorders) return;
-    for (const { node } of [...scenario.vehicles, ...scenario.clouds]) network.cut(node, 1);
   }
 
   #runUntil(isReached: () => boolean, latestMs: number, why: () => string): void {
@@ -166,6 +164,7 @@ class System {
     step: StepFunction<State, Event, Effect>,
   ): void {
     this.#running.set(node, process);
+    this.#disturbedMs.set(node, this.#world.clock.now());
     this.#replays.push(() => {
       const { log } = process;
       const difference = replaySteps(initial, step, {
@@ -180,13 +179,50 @@ class System {
     const { clock, network } = this.#world;
     const { kind, node, forMs } = fault;
     this.#onFault(fault, clock.now());
-    if (kind === 'cut') return network.cut(node, forMs);
+    if (kind === 'cut') return this.#expectNoticed(node, network.cut(node, forMs));
     const process = this.#running.get(node);
     if (!process) return;
+    if (kind === 'freeze') return this.#freeze(node, process, forMs);
     this.#running.delete(node);
     process.crash();
     network.processDied(node);
     clock.after(forMs, () => this.#start(node));
+  }
+
+  #freeze(node: string, process: Process, forMs: number): void {
+    const { clock, scenario } = this.#world;
+    const startMs = clock.now();
+    this.#disturbedMs.set(node, startMs);
+    process.freeze();
+    clock.after(forMs, () => {
+      const unit = this.#running.get(scenario.roadsideUnit);
+      const isAlone =
+        this.#disturbedMs.get(node) === startMs && this.#wasLeftAlone(scenario.roadsideUnit, startMs);
+      if (isAlone && unit instanceof RoadsideUnitTwin && forMs > this.#noticeMs() && unit.knows(node))
+        throw new Violation('silence-noticed', `${node} was frozen for ${forMs} ms and is there`);
+      this.#disturbedMs.set(node, clock.now());
+      process.thaw();
+    });
+  }
+
+  #expectNoticed(node: string, isOpen: () => boolean): void {
+    const { clock } = this.#world;
+    const cutMs = clock.now();
+    clock.after(BEATS_TO_NOTICE * HEARTBEAT_MS, () => {
+      if (isOpen() && this.#running.has(node) && this.#wasLeftAlone(node, cutMs))
+        throw new Violation('silence-noticed', `${node} was cut off at ${cutMs} ms and has not noticed`);
+    });
+  }
+
+  /** Whether a process has run all the time since then. */
+  #wasLeftAlone(node: string, sinceMs: number): boolean {
+    return (this.#disturbedMs.get(node) ?? Number.POSITIVE_INFINITY) < sinceMs;
+  }
+
+  /** After so long a silence is noticed: what a node said before may still be on its way. */
+  #noticeMs(): number {
+    const { delayMs, lateMs } = this.#world.scenario.conditions;
+    return BEATS_TO_NOTICE * HEARTBEAT_MS + delayMs[1] + 2 * lateMs;
   }
 
   /** Stops every vehicle as its user does, and reads the logs. */

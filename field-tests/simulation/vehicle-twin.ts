@@ -1,5 +1,7 @@
 /** The thin twin of a vehicle node: does what its `policy/step` says, on virtual time, without a network or a picture. */
+import type { Timer } from '@splitlane/clock';
 import { StepRunner } from '@splitlane/journal';
+import { ClockSync } from '@splitlane/net';
 import { PROTOCOL_VERSION, type Round, type TensorChunk } from '@splitlane/proto';
 import type { VehicleEffect, VehicleEvent } from '@splitlane/vehicle-node/policy/events';
 import { initialState, type VehicleState } from '@splitlane/vehicle-node/policy/step';
@@ -27,6 +29,7 @@ export class VehicleTwin {
   readonly #clock: ProcessClock;
   readonly #books: VehicleBooks;
   readonly #session: MemorySession;
+  #helloDue: Timer | undefined;
   readonly #steps: StepRunner<VehicleState, VehicleEvent, VehicleEffect>;
   readonly #transfers = new Map<number, Transfer>();
   /** Until when the one inference thread is busy. */
@@ -51,12 +54,16 @@ export class VehicleTwin {
       },
       { recorder: this.log, clock: this.#clock, perform: (effect, atMs) => this.#perform(effect, atMs) },
     );
-    this.#session = new MemorySession(spec.node, world.network, this.#clock, {
+    this.#session = new MemorySession(spec.node, world, this.#clock, {
       onConnect: () => this.#steps.take({ kind: 'connected' }),
       onDisconnect: (reason) => this.#disconnected(reason),
     });
     this.#subscribe();
     this.#session.start();
+    new ClockSync(this.#session, spec.node, this.#clock, {
+      onOffset: () => {},
+      onUnknown: (sentMs) => this.#steps.take({ kind: 'unknown', sentMs }),
+    }).start();
   }
 
   get initial(): VehicleState {
@@ -67,7 +74,7 @@ export class VehicleTwin {
   /** Kills the process. */
   crash(): void {
     this.#clock.kill();
-    this.#books.crashed(this.log, this.#clock.now());
+    this.#books.crashed(this.log, this.#clock.lastRanMs);
   }
 
   /** Stops the process as its user does, once what is being captured is there. @returns whether it has. */
@@ -81,6 +88,14 @@ export class VehicleTwin {
     this.#clock.kill();
     this.#books.stopped(this.log);
     return true;
+  }
+
+  freeze(): void {
+    this.#clock.freeze();
+  }
+
+  thaw(): void {
+    this.#clock.thaw();
   }
 
   #subscribe(): void {
@@ -114,11 +129,16 @@ export class VehicleTwin {
     const { node } = this.#spec;
     switch (effect.kind) {
       case 'hello':
-        return this.#hello();
+        return this.#hello(effect);
       case 'measure':
         return this.#measure();
       case 'capture':
         return this.#capture(effect.round);
+      case 'await-tick': {
+        const { round, afterMs } = effect;
+        this.#clock.after(afterMs, () => this.#steps.take({ kind: 'tick', round }));
+        return;
+      }
       case 'ready':
         this.#session.publish('ready', node, { round: effect.round, cameras: [...effect.cameras] });
         return;
@@ -148,11 +168,11 @@ export class VehicleTwin {
         return;
       }
       case 'finish': {
-        const { frame, outcome, answer, through, reason = null } = effect;
+        const { frame, outcome, answer, through, startMs = null, reason = null } = effect;
         const { epoch = null, cut = null, codec = null } = through ?? {};
         const digest = answer?.digest ?? null;
         const how = { frame, outcome, reason, epoch, cut, codec, digest, top: null, boxes: null };
-        this.log.write('result', { ...how, end_ms: atMs });
+        this.log.write('result', { ...how, start_ms: startMs, end_ms: atMs });
         return;
       }
       case 'transferred':
@@ -172,13 +192,14 @@ export class VehicleTwin {
     }
   }
 
-  #hello(): void {
-    const { node, cameras, vehicleMs = 0, uplinkBps } = this.#spec;
+  #hello({ epoch, round }: VehicleEffect & { kind: 'hello' }): void {
+    const { node, cameras, vehicleMs = 0, uplinkBps, channel = '' } = this.#spec;
     this.#session.publish('hello', node, {
       ...{ protocol: PROTOCOL_VERSION, role: 'vehicle', modelHash: MODEL_HASH, cameras: [...cameras] },
-      ...{ vehicleMs, uplinkBps, rttMs: 0, workers: 0, firstCut: 0 },
+      ...{ vehicleMs, uplinkBps, rttMs: 0, workers: 0, firstCut: 0, epoch, round, channel },
     });
-    this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+    this.#helloDue?.cancel();
+    this.#helloDue = this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
   }
 
   #measure(): void {

@@ -80,11 +80,16 @@ function isBefore(a: Entry, b: Entry): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
 }
 
-/** The clock of one process: its own zero, and timers that never fire once the process is killed. */
+/**
+ * The clock of one process: its own zero, and timers that never fire once the process is killed; while it is frozen
+ * they wait, and time goes on.
+ */
 export class ProcessClock implements Clock {
   readonly #world: Clock;
   readonly #offsetMs: number;
   #isAlive = true;
+  #frozenMs: number | undefined;
+  #held: (() => void)[] = [];
 
   constructor(world: Clock, offsetMs: number) {
     this.#world = world;
@@ -104,9 +109,34 @@ export class ProcessClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    return this.#world.after(delayMs, () => {
-      if (this.#isAlive) run();
-    });
+    return this.#world.after(delayMs, () => this.whenRunning(run));
+  }
+
+  /** Lets the process do something that comes from outside: now, or once it is not frozen any more; never once it is killed. */
+  whenRunning(run: () => void): void {
+    if (!this.#isAlive) return;
+    if (this.#frozenMs === undefined) run();
+    else this.#held.push(run);
+  }
+
+  /** When it ran last, by its own clock. */
+  get lastRanMs(): number {
+    return this.#frozenMs ?? this.now();
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozenMs !== undefined;
+  }
+
+  freeze(): void {
+    this.#frozenMs ??= this.now();
+  }
+
+  thaw(): void {
+    const held = this.#held;
+    this.#frozenMs = undefined;
+    this.#held = [];
+    for (const run of held) this.whenRunning(run);
   }
 
   sleep(delayMs: number): Promise<void> {

@@ -16,7 +16,17 @@ export class World {
   readonly clock = new VirtualClock();
   readonly plans = new PlansMade();
   readonly tally: Tally = {
-    ...{ cloud: 0, local: 0, dropped: 0, lostInCrash: 0, neverDurable: 0, rounds: 0, crashes: 0 },
+    ...{
+      cloud: 0,
+      local: 0,
+      shed: 0,
+      deadline: 0,
+      dropped: 0,
+      lostInCrash: 0,
+      neverDurable: 0,
+      rounds: 0,
+      crashes: 0,
+    },
   };
   readonly scenario: Scenario;
   readonly steps: Steps;
@@ -29,7 +39,8 @@ export class World {
   readonly #onRow: (process: string, atMs: number, table: Table, row: Row<Table>) => void;
   readonly #links = new Map<string, { readonly share: number; readonly untilMs: number }>();
   readonly #wireBytes = new Map<string, number>();
-  #onAir = 0;
+  /** How many send on each channel. */
+  readonly #onAir = new Map<string, number>();
 
   /** @param onRow told of every row that a node writes into its log. */
   constructor(
@@ -72,8 +83,18 @@ export class World {
     this.calmRounds.set(vehicle, (this.calmRounds.get(vehicle) ?? 0) + 1);
   }
 
-  /** A transfer begins. @returns how long it has the air: at its link's rate, or with an equal part of what all share. */
-  startTransfer(bytes: number, { node, linkShare, uplinkBps }: VehicleSpec): number {
+  /** A transfer begins. @returns how long it has the air: at its link's rate, or with an equal part of its channel. */
+  startTransfer(bytes: number, spec: VehicleSpec): number {
+    const { uplinkBps, channel } = spec;
+    if (channel === undefined) return (bytes * 8000) / (uplinkBps * this.#linkShare(spec));
+    const sending = (this.#onAir.get(channel) ?? 0) + 1;
+    this.#onAir.set(channel, sending);
+    const takesMs = (bytes * 8000 * sending) / uplinkBps;
+    this.clock.after(takesMs, () => this.#onAir.set(channel, this.#onAir.get(channel)! - 1));
+    return takesMs;
+  }
+
+  #linkShare({ node, linkShare }: VehicleSpec): number {
     const nowMs = this.clock.now();
     const known = this.#links.get(node);
     const link =
@@ -81,14 +102,7 @@ export class World {
         ? known
         : { share: this.chance.between(...linkShare), untilMs: nowMs + LINK_MS };
     this.#links.set(node, link);
-    this.#onAir++;
-    const { channelBps } = this.scenario.setup;
-    const bps = channelBps === undefined ? uplinkBps * link.share : channelBps / this.#onAir;
-    const takesMs = (bytes * 8000) / bps;
-    this.clock.after(takesMs, () => {
-      this.#onAir--;
-    });
-    return takesMs;
+    return link.share;
   }
 
   /** Bytes of a tensor on a vehicle's wire, protocol included. */

@@ -1,8 +1,10 @@
 /** A node's log with what every node writes alike: its run, its faults, its event loop's delay. */
-import { existsSync } from 'node:fs';
-import path from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { type Clock, type EventLoopDelay, watchEventLoop } from '@splitlane/clock';
-import { Journal, type JournalError, type Recorder } from './journal.ts';
+import { type LogFile, logFile, nextLogFile } from './earlier-logs.ts';
+import { BEGINNING, type LogBatch, type OpenRun, type Position } from './hand-over.ts';
+import { Journal, type Recorder } from './journal.ts';
+import type { JournalError } from './journal-error.ts';
 import type { Row, Table } from './tables.ts';
 
 /** So many faults of a kind have a row of their own within a second: whoever floods a node does not fill its disk. */
@@ -26,7 +28,10 @@ export interface RunFacts {
 
 export class NodeLog implements Recorder {
   readonly #options: NodeLogOptions;
+  readonly #file: LogFile;
   readonly #journal: Journal;
+  readonly #id = randomBytes(16).toString('hex');
+  #openRuns: readonly OpenRun[] = [];
   #eventLoop: EventLoopDelay | undefined;
   readonly #floods = new Map<
     string,
@@ -36,15 +41,25 @@ export class NodeLog implements Recorder {
 
   constructor(options: NodeLogOptions) {
     this.#options = options;
-    this.#journal = new Journal(freeFile(options.folder, options.node), options.clock, options.onFailure);
+    this.#file = nextLogFile(options.folder, options.node);
+    this.#journal = new Journal(this.#file.file, options.clock, options.onFailure);
   }
 
-  /** @throws JournalError where the log cannot be created. */
+  /**
+   * Creates the log; a vehicle's names with its first rows what a crash has left in the one before, and a roadside unit
+   * learns what it was handed over before. @throws JournalError where the log cannot be created.
+   */
   async start(facts: RunFacts): Promise<void> {
-    const { node, clock } = this.#options;
+    const { node, folder, clock } = this.#options;
+    const { start } = this.#file;
     await this.#journal.start();
+    const place = { node, folder, start };
+    const legacy =
+      facts.role === 'vehicle' ? await this.#journal.ask({ kind: 'legacy', ...place }) : undefined;
     this.write('run', {
+      id: this.#id,
       node,
+      start,
       role: facts.role,
       software_version: facts.softwareVersion,
       config: JSON.stringify(facts.config),
@@ -52,7 +67,57 @@ export class NodeLog implements Recorder {
       start_wall_ms: clock.wallMs(),
       start_ms: clock.now(),
     });
+    for (const left of legacy?.left ?? []) this.write('crash_left', left);
+    const open = legacy?.open ?? [];
+    for (const run of open) this.handedOver(run, false);
+    this.#openRuns = [...open, { run: this.#id, start, position: BEGINNING }];
+    const unreadable =
+      facts.role === 'roadside-unit'
+        ? await this.#journal.ask({ kind: 'remember', ...place })
+        : (legacy?.unreadable ?? []);
+    for (const reason of unreadable) this.fault('log-unreadable', reason);
+    await this.#journal.ask({ kind: 'written' });
     this.#eventLoop = watchEventLoop();
+  }
+
+  /** The logs of this vehicle that are not handed over, the oldest first, its own of this process last. */
+  get openRuns(): readonly OpenRun[] {
+    return this.#openRuns;
+  }
+
+  /** Writes down what the roadside unit has of a log of this vehicle; `whole`: there is no more of it. */
+  handedOver({ run, start, position }: OpenRun, whole: boolean): void {
+    const at_ms = this.#options.clock.now();
+    this.write('handed_over', {
+      at_ms,
+      run,
+      start,
+      position: JSON.stringify(position),
+      whole: whole ? 1 : 0,
+    });
+  }
+
+  /**
+   * Rows of a log of this vehicle after its position, packed; undefined where there are none.
+   * @throws Error where it cannot be read.
+   */
+  read(
+    { run, start, position }: OpenRun,
+    maxBytes: number,
+  ): Promise<Pick<LogBatch, 'through' | 'rows'> | undefined> {
+    const { folder, node } = this.#options;
+    const file = run === this.#id ? undefined : logFile(folder, node, start).file;
+    return this.#journal.ask({ kind: 'read', file, after: position, maxBytes });
+  }
+
+  /**
+   * Takes a batch of a vehicle's log. @returns what there is of that log now, durably.
+   * @throws AskError where it is none, JournalError where it cannot be written.
+   */
+  receive(node: string, batch: LogBatch): Promise<Position> {
+    // Of a view a thread gets all that is behind it.
+    const own = { ...batch, rows: new Uint8Array(batch.rows) };
+    return this.#journal.ask({ kind: 'receive', node, batch: own, atMs: this.#options.clock.now() });
   }
 
   write<T extends Table>(table: T, row: Row<T>): void {
@@ -110,13 +175,5 @@ export class NodeLog implements Recorder {
   #endFlood(kind: string): void {
     const { sinceMs, more = 0, detail = '' } = this.#floods.get(kind) ?? {};
     if (more > 0) this.write('fault', { at_ms: sinceMs! + FLOOD_WINDOW_MS, kind, detail, count: more });
-  }
-}
-
-/** `node.sqlite`, or `node.2.sqlite` and so on where the node was restarted in the same run. */
-function freeFile(folder: string, node: string): string {
-  for (let start = 1; ; start++) {
-    const file = path.join(folder, start === 1 ? `${node}.sqlite` : `${node}.${start}.sqlite`);
-    if (!existsSync(file)) return file;
   }
 }

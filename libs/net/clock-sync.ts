@@ -1,37 +1,50 @@
-/** Keeps a node's estimate of the roadside unit's clock: one small exchange a second. */
+/**
+ * A node's heartbeat: one small exchange with the roadside unit a second. It keeps the estimate of the unit's clock, and
+ * sees where the connection brings nothing any more, or the unit does not know the node.
+ */
 import type { Clock, Timer } from '@splitlane/clock';
+import { HEARTBEAT_MS, STRIKES } from '@splitlane/proto';
 import { type ClockOffset, clockOffset, type Exchange } from './clock-offset.ts';
 import type { Session } from './session.ts';
 
-const INTERVAL_MS = 1000;
 /** The shortest round trip is looked for among so many of the last exchanges. */
 const EXCHANGES = 16;
 
+export interface ClockSyncListeners {
+  readonly onOffset: (offset: ClockOffset, atMs: number) => void;
+  /** The roadside unit said that it does not know this node, in answer to what was sent at `sentMs`, own clock. */
+  readonly onUnknown: (sentMs: number) => void;
+}
+
 export class ClockSync {
-  readonly #session: Session;
+  readonly #session: Pick<Session, 'subscribe' | 'publish' | 'drop'>;
   readonly #node: string;
   readonly #clock: Clock;
-  readonly #onOffset: (offset: ClockOffset, atMs: number) => void;
+  readonly #listeners: ClockSyncListeners;
   #exchanges: Exchange[] = [];
+  /** Questions since the last answer of this connection. */
+  #strikes = 0;
   #timer: Timer | undefined;
 
   constructor(
-    session: Session,
+    session: Pick<Session, 'subscribe' | 'publish' | 'drop'>,
     node: string,
     clock: Clock,
-    onOffset: (offset: ClockOffset, atMs: number) => void,
+    listeners: ClockSyncListeners,
   ) {
     this.#session = session;
     this.#node = node;
     this.#clock = clock;
-    this.#onOffset = onOffset;
+    this.#listeners = listeners;
   }
 
   start(): void {
-    this.#session.subscribe('clockPong', this.#node, ({ sentMs, answeredMs }) => {
+    this.#session.subscribe('clockPong', this.#node, ({ sentMs, answeredMs, unknown }) => {
       const receivedMs = this.#clock.now();
+      this.#strikes = 0;
       this.#exchanges = [...this.#exchanges.slice(1 - EXCHANGES), { sentMs, answeredMs, receivedMs }];
-      this.#onOffset(clockOffset(this.#exchanges)!, receivedMs);
+      this.#listeners.onOffset(clockOffset(this.#exchanges)!, receivedMs);
+      if (unknown) this.#listeners.onUnknown(sentMs);
     });
     this.#ask();
   }
@@ -40,8 +53,15 @@ export class ClockSync {
     this.#timer?.cancel();
   }
 
+  /** Strikes are counted and not timed: whoever was stopped for a while has missed nothing. */
   #ask(): void {
-    this.#session.publish('clockPing', this.#node, { sentMs: this.#clock.now() });
-    this.#timer = this.#clock.after(INTERVAL_MS, () => this.#ask());
+    if (this.#strikes >= STRIKES) {
+      this.#strikes = 0;
+      this.#session.drop(`no answer from the roadside unit to ${STRIKES} heartbeats`);
+    } else {
+      const isSent = this.#session.publish('clockPing', this.#node, { sentMs: this.#clock.now() });
+      this.#strikes = isSent ? this.#strikes + 1 : 0;
+    }
+    this.#timer = this.#clock.after(HEARTBEAT_MS, () => this.#ask());
   }
 }

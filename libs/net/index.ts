@@ -1,3 +1,4 @@
+export { Backoff } from './backoff.ts';
 export { type ClockOffset, clockOffset, type Exchange } from './clock-offset.ts';
 export { ClockSync } from './clock-sync.ts';
 export { Link, type LinkShape } from './link.ts';

@@ -40,9 +40,16 @@ export function isCoded(codec: Codec): boolean {
   return codec !== 'float32' && codec !== 'jpeg';
 }
 
-/** How a frame ended. A dropped frame carries its reason in the log. */
-export const Outcome = z.enum(['cloud', 'local', 'dropped']);
+/**
+ * How a frame ended: with an answer from the cloud or of its vehicle, or without one: shed for a newer frame of its
+ * camera, past its deadline, or dropped. Why a frame has no answer is in the log.
+ */
+export const Outcome = z.enum(['cloud', 'local', 'shed', 'deadline', 'dropped']);
 export type Outcome = z.infer<typeof Outcome>;
+
+export function isAnswered(outcome: Outcome): boolean {
+  return outcome === 'cloud' || outcome === 'local';
+}
 
 const ms = z.number().min(0).max(1e9);
 const count = z.number().int().min(0).max(0xffffffff);
@@ -53,6 +60,8 @@ export const MAX_BOXES = 100;
 /** The longest side of a frame in pixels: no JPEG has a longer one. */
 export const MAX_FRAME_SIDE = 65_535;
 const MAX_CAMERAS = 64;
+/** A report tells of the latest jobs. */
+export const MAX_REPORTED_JOBS = 64;
 const MAX_CUTS = 4096;
 const MAX_TENSOR_BYTES = 256 * 1024 * 1024;
 const cut = z.number().int().min(0).max(MAX_CUTS);
@@ -71,6 +80,11 @@ export const Hello = z
     rttMs: ms,
     workers: z.number().int().min(0).max(1024),
     firstCut: cut,
+    /** The highest epoch of a plan, and number of a round, that it has seen: a roadside unit goes on from there. */
+    epoch: count,
+    round: count,
+    /** The channel that a vehicle shares with others; empty or absent: its link is its own. */
+    channel: z.union([Name, z.literal('')]).optional(),
   })
   .readonly();
 export type Hello = z.infer<typeof Hello>;
@@ -135,6 +149,8 @@ export const VehiclePlan = z
     round: count,
     /** Tensors wait until the roadside unit grants the channel that vehicles share. */
     granted: z.boolean(),
+    /** Of steady streams the period that it holds: the cameras' own, or the least that any plan holds; 0 or absent: it is for single rounds. */
+    periodMs: ms.optional(),
   })
   .refine(
     (plan) => plan.streams.every((stream) => stream.cut <= plan.segmentMs.length),
@@ -150,8 +166,19 @@ export function cloudOf(stream: StreamPlan, plan: VehiclePlan): string {
 }
 
 export const Round = z
-  .object({ round: count, phase: z.enum(['capture', 'go']), frameIndex: count, measured: z.boolean() })
+  .object({
+    round: count,
+    phase: z.enum(['capture', 'go']),
+    frameIndex: count,
+    measured: z.boolean(),
+    /** Of steady streams the time between two frames of a camera, and how many each takes; 0 or absent: one frame. */
+    periodMs: ms.optional(),
+    ticks: count.optional(),
+    /** From a frame's start to its answer: who cannot make it any more is dropped; 0 or absent: there is none. */
+    deadlineMs: ms.optional(),
+  })
   .readonly();
+/** One frame of every camera, or a stretch of steady streams: `ticks` frames of each. */
 export type Round = z.infer<typeof Round>;
 
 export const Ready = z.object({ round: count, cameras: z.array(Name).max(MAX_CAMERAS) }).readonly();
@@ -175,7 +202,7 @@ export const Report = z
   .object({
     round: count,
     makespanMs: ms,
-    jobs: z.array(JobReport).max(MAX_CAMERAS),
+    jobs: z.array(JobReport).max(MAX_REPORTED_JOBS),
     uplinkBps: z.number().min(0).max(1e12),
   })
   .readonly();
@@ -274,8 +301,47 @@ export const Result = z
   .readonly();
 export type Result = z.infer<typeof Result>;
 
+const runId = z.string().regex(/^[0-9a-f]{32}$/);
+/** Of each table of a log that is handed over the number of a row, in the order of docs/log.md. */
+const position = z.array(count).max(16);
+
+export const LogBatch = z
+  .object({
+    run: runId,
+    number: count,
+    after: position,
+    through: position,
+    rows: z.custom<Uint8Array>((rows) => rows instanceof Uint8Array && rows.length > 0, 'must be bytes'),
+  })
+  .refine(
+    ({ after, through }) =>
+      after.length === through.length && after.every((row, table) => row <= through[table]!),
+    'its rows end before they begin',
+  )
+  .readonly();
+/**
+ * Rows of a log that its vehicle kept on board, packed, to be kept by the roadside unit. `rows` is a view on the received
+ * packet: copy it before the packet is let go.
+ */
+export type LogBatch = z.infer<typeof LogBatch>;
+
+export const LogAck = z.object({ run: runId, number: count, position }).readonly();
+/** What the roadside unit has of a vehicle's log, durably, once it has taken or refused the batch of that number. */
+export type LogAck = z.infer<typeof LogAck>;
+
+/** A node asks for the roadside unit's clock so often; whoever is not heard for so many times is taken for gone. */
+export const HEARTBEAT_MS = 1000;
+export const STRIKES = 5;
+
 export const ClockPing = z.object({ sentMs: z.number() }).readonly();
 export type ClockPing = z.infer<typeof ClockPing>;
 
-export const ClockPong = z.object({ sentMs: z.number(), answeredMs: z.number() }).readonly();
+export const ClockPong = z
+  .object({
+    sentMs: z.number(),
+    answeredMs: z.number(),
+    /** The roadside unit does not know this node: it has to say hello again. */
+    unknown: z.boolean(),
+  })
+  .readonly();
 export type ClockPong = z.infer<typeof ClockPong>;

@@ -181,6 +181,26 @@ export const topics = {
     retain: false,
     maxBytes: 128 * KIB,
   },
+  logBatch: {
+    pattern: 'vehicle/{node}/log/batch',
+    message: 'LogBatch',
+    schema: messages.LogBatch,
+    from: ['vehicle'],
+    to: ['roadside-unit'],
+    qos: 0,
+    retain: false,
+    maxBytes: 32 * KIB,
+  },
+  logAck: {
+    pattern: 'vehicle/{node}/log/ack',
+    message: 'LogAck',
+    schema: messages.LogAck,
+    from: ['roadside-unit'],
+    to: ['vehicle'],
+    qos: 0,
+    retain: false,
+    maxBytes: KIB,
+  },
 } as const;
 
 export type TopicKey = keyof typeof topics;
@@ -218,6 +238,43 @@ export function parseTopic(topic: string): ParsedTopic | undefined {
     if (isName(cloud)) return { key, node, cloud };
   }
   return undefined;
+}
+
+/** What a node is. */
+export type Role = (typeof topics)[TopicKey]['from'][number];
+
+/** A client of the broker: its identifier, and what it was let in as, if it was. */
+export interface Speaker {
+  readonly id: string;
+  readonly role?: Role | undefined;
+}
+
+/**
+ * Whether a client may publish on a topic: a node in its own name, the roadside unit to whom it likes, and a cloud worker
+ * that was let in to any vehicle.
+ */
+export function mayPublish(topic: string, { id, role }: Speaker): boolean {
+  const parsed = parseTopic(topic);
+  if (!parsed) return false;
+  const { pattern } = topics[parsed.key];
+  const from: readonly Role[] = topics[parsed.key].from;
+  if (role !== undefined && !from.includes(role)) return false;
+  if (role === 'roadside-unit') return true;
+  const inOwnName = from.includes('vehicle') || (pattern.startsWith('node/') && from.includes('cloud'));
+  return inOwnName ? parsed.node === id : role === 'cloud';
+}
+
+/** Of these a node may hear what is said to others, or by them. */
+const HEARD_BY_ALL: ReadonlySet<TopicKey> = new Set(['presence', 'plan']);
+
+/** Whether a client may subscribe to a topic or a filter of one of its levels: what is its own, and what all may hear. */
+export function maySubscribe(filter: string, { id, role }: Speaker): boolean {
+  // A name that the filter leaves open may be any: it is read as if it were this one.
+  const parsed = parseTopic(filter.replaceAll('/+', '/any'));
+  if (!parsed) return false;
+  if (role === 'roadside-unit') return true;
+  if (parsed.cloud !== undefined) return filter.endsWith(`/${id}`);
+  return filter === topicOf(parsed.key, id) || HEARD_BY_ALL.has(parsed.key);
 }
 
 function isName(name: string | undefined): name is string {

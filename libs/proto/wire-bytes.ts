@@ -27,6 +27,19 @@ const HEADER: Omit<TensorChunk, 'data' | 'totalBytes' | 'offset'> = {
   frameHeight: 540,
 };
 
+/** Bytes of headers, by those of the numbers in them: a plan asks for many, and there are few. */
+const headerLengths: number[] = [];
+
+/** Bytes of a header without its data; the offset is taken for as long as it may become. */
+function headerBytes(totalBytes: number): number {
+  const varintBytes = Math.ceil((32 - Math.clz32(totalBytes)) / 7);
+  headerLengths[varintBytes] ??= encode('tensor', {
+    ...{ ...HEADER, totalBytes, offset: totalBytes },
+    data: new Uint8Array(0),
+  }).length;
+  return headerLengths[varintBytes];
+}
+
 /** Bytes of the MQTT packet (QoS 0) that carries `payload` bytes on a topic. [MQTT-2.2.3] */
 export function packetBytes(topic: string, payload: number): number {
   const remaining = 2 + Buffer.byteLength(topic) + payload;
@@ -37,12 +50,11 @@ export function packetBytes(topic: string, payload: number): number {
 /** Bytes on the wire, protocol included, of a tensor that a vehicle sends to a cloud worker in chunks of `chunkBytes`. */
 export function wireBytes(tensorBytes: number, chunkBytes: number, vehicle: string, cloud: string): number {
   const topic = topicOf('tensor', vehicle, cloud);
-  const chunk = (offset: number, length: number): number => {
-    const header = encode('tensor', { ...HEADER, totalBytes: tensorBytes, offset, data: new Uint8Array(0) });
+  const chunk = (length: number): number => {
     const lengthBytes = length < 128 ? 1 : length < 16_384 ? 2 : 3;
-    return packetBytes(topic, header.length + 1 + lengthBytes + length);
+    return packetBytes(topic, headerBytes(tensorBytes) + 1 + lengthBytes + length);
   };
   const whole = Math.floor(tensorBytes / chunkBytes);
   const rest = tensorBytes - whole * chunkBytes;
-  return whole * chunk(tensorBytes, chunkBytes) + (rest > 0 ? chunk(tensorBytes, rest) : 0);
+  return whole * chunk(chunkBytes) + (rest > 0 ? chunk(rest) : 0);
 }

@@ -54,8 +54,9 @@ function onAllStages(problem: Problem): Plan {
   const { n, conditions } = problem;
   const { maxEnergyJ } = conditions;
   const root = rootOf(problem);
-  const starts = startsOf(problem, root);
-  const best = improved(problem, starts);
+  const orders = groupOrders(problem);
+  const starts = startsOf(problem, root, orders);
+  const best = improved(problem, starts, orders);
   const boundMs = boundOf(problem, root).ms;
   if (best && best.makespanMs <= boundMs * (1 + 1e-12)) return planOfGroups('exact', problem, best, true);
   const width = Math.floor(NODE_BUDGET / n);
@@ -118,14 +119,21 @@ function judged(
   orders: readonly (readonly number[])[],
   counts: readonly number[],
 ): Grouped {
-  return orders
-    .map((line): Grouped => ({ line, counts, makespanMs: makespanOfGroups(problem, line, counts) }))
-    .reduce((a, b) => (b.makespanMs < a.makespanMs ? b : a));
+  let line = orders[0]!;
+  let makespanMs = makespanOfGroups(problem, line, counts);
+  for (const other of orders) {
+    const otherMs = makespanOfGroups(problem, other, counts);
+    if (otherMs >= makespanMs) continue;
+    line = other;
+    makespanMs = otherMs;
+  }
+  return { line, counts, makespanMs };
 }
 
 /** By how much a plan exceeds the caps, as a share of them. */
 function excess(problem: Problem, { counts, makespanMs }: Grouped): number {
   const { maxEnergyJ, maxLoss } = problem.conditions;
+  if (maxEnergyJ === undefined && maxLoss === undefined) return 0;
   const over = (value: number, most: number): number =>
     value <= most * (1 + 1e-9) ? 0 : (value - most) / (most || 1);
   return (
@@ -135,7 +143,7 @@ function excess(problem: Problem, { counts, makespanMs }: Grouped): number {
 }
 
 /** Plans to begin with: the best uniform one, and the relaxation's mixture in whole jobs. They need not meet the caps. */
-function startsOf(problem: Problem, root: Root): Grouped[] {
+function startsOf(problem: Problem, root: Root, orders: readonly (readonly number[])[]): Grouped[] {
   const { cuts, n, jobs, allowed } = problem;
   const uniforms = allowed.map((cut) => uniformGroups(problem, cut));
   const starts = [uniforms.reduce((a, b) => (better(problem, b, a) ? b : a))];
@@ -151,7 +159,9 @@ function startsOf(problem: Problem, root: Root): Grouped[] {
     .map((cut, index) => ({ cut, rest: shares[index]! * n - counts[cut]! }))
     .sort((a, b) => b.rest - a.rest);
   for (let at = 0; left > 0; at = (at + 1) % byRest.length, left--) counts[byRest[at]!.cut]!++;
-  return [...starts, judged(problem, groupOrders(problem), counts)];
+  const mixed = judged(problem, orders, counts);
+  // From the same counts the same plans would be found twice.
+  return mixed.counts.every((count, cut) => count === starts[0]!.counts[cut]) ? starts : [...starts, mixed];
 }
 
 function better(problem: Problem, a: Grouped, b: Grouped): boolean {
@@ -160,9 +170,12 @@ function better(problem: Problem, a: Grouped, b: Grouped): boolean {
 }
 
 /** The best that single moves between cuts make of these; undefined where that does not meet the caps. */
-function improved(problem: Problem, starts: readonly Grouped[]): Grouped | undefined {
+function improved(
+  problem: Problem,
+  starts: readonly Grouped[],
+  orders: readonly (readonly number[])[],
+): Grouped | undefined {
   const { allowed } = problem;
-  const orders = groupOrders(problem);
   const climbed = starts.map((from) => {
     let best = from;
     for (let moves = 0; moves < MOST_MOVES; moves++) {

@@ -67,7 +67,10 @@ export function relax({ jobs, allowed, n }: Problem, floors: Floors, caps: Caps)
   const slackAt = k + 4;
   const violationAt = slackAt + tight.length;
   const width = violationAt + tight.length;
-  const row = (): Float64Array => new Float64Array(width + 1);
+  // Three stages, the caps and the sum of the shares, all in one buffer: making many takes longer than solving.
+  const table = new Float64Array((4 + tight.length) * (width + 1));
+  let made = 0;
+  const row = (): Float64Array => table.subarray(made++ * (width + 1), made * (width + 1));
   const rows = [0, 1, 2].map((stage) => {
     const cells = row();
     times.forEach((of, cut) => {

@@ -71,11 +71,37 @@ describe('bad input', { timeout: 120_000 }, () => {
       ['demo', '--link', at('text.up')],
       /text.up: line 2: 'soon' is no number of 0 or more/,
     ],
+    ['a rate of no frames', ['demo', '--fps', '0'], /--fps 0: must be frames a second, above 0/],
+    ['a rate of frames that is none', ['demo', '--fps', 'often'], /--fps often: must be frames a second/],
+    ['a deadline of 0', ['demo', '--deadline', '0'], /--deadline 0: must be a time in ms, above 0/],
+    [
+      'streams on a channel',
+      ['demo', '--fps', '2', '--channel', '5'],
+      /--channel and --fps: steady streams are planned for a link of each vehicle only/,
+    ],
     ['a channel of 0', ['demo', '--channel', '0'], /--channel 0: must be .* above 0/],
+    ['an edge worker that takes no time', ['demo', '--edge', '0'], /--edge 0: must be a time in ms, above 0/],
+    ['a cloud nearer than near', ['demo', '--cloud-rtt', '-1'], /--cloud-rtt -1: must be a time in ms, 0 or/],
     [
       'a channel and a link',
       ['demo', '--channel', '5', '--link', 'wifi'],
-      /--channel and --link: vehicles share a channel, or have a link each/,
+      /--channel and --link: vehicles share a channel, or have a link each, or both with --channel 5,own/,
+    ],
+    ['one of several channels of 0', ['demo', '--channel', '5,0'], /--channel 0: must be .* above 0/],
+    [
+      'a channel with a gap',
+      ['demo', '--channel', '5,,2'],
+      /--channel : must be cat1, 3g, 4g, wifi, or a rate/,
+    ],
+    [
+      'channels of which none is shared',
+      ['demo', '--channel', 'own,own'],
+      /--channel own,own: no channel is named; leave it out where every vehicle has a link of its own/,
+    ],
+    [
+      'an unknown link beside a channel',
+      ['demo', '--channel', '5,own', '--link', '5g'],
+      /--link 5g: must be cat1, 3g, 4g, wifi, or a rate/,
     ],
     [
       'a policy for a channel without one',

@@ -12,13 +12,15 @@ import { trace } from '../../field-tests/simulation/trace.ts';
 import { VirtualClock } from '../../field-tests/simulation/virtual-clock.ts';
 
 const SEEDS = 250;
+/** Until the first that shows it: some faults need a rare meeting of events. */
+const MOST_SEEDS = 2 * SEEDS;
 const MAIN = path.resolve(import.meta.dirname, '../../field-tests/simulation/main.ts');
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
 describe('Simulated systems', () => {
   test('Whatever is cut, lost, doubled, late or killed: every promise holds, and rounds go on afterwards.', () => {
-    const ended = { cloud: 0, local: 0, dropped: 0, lostInCrash: 0, crashes: 0 };
+    const ended = { cloud: 0, local: 0, shed: 0, deadline: 0, dropped: 0, lostInCrash: 0, crashes: 0 };
     for (const seed of numbers(SEEDS)) {
       const { violation, tally } = simulate(seed);
       assert.equal(violation, undefined, `seed ${seed}: ${violation?.message}`);
@@ -26,6 +28,23 @@ describe('Simulated systems', () => {
     }
     // A simulation in which nothing goes wrong, or nothing goes right, shows nothing.
     for (const [what, count] of Object.entries(ended)) assert.ok(count > SEEDS / 4, `${what}: ${count}`);
+  });
+
+  test('Among the seeds are fleets on one channel and on two, and such with links of their own beside them.', () => {
+    const fleets = numbers(SEEDS).map((seed) => {
+      const channels = scenarioOf(seed).vehicles.map(({ channel }) => channel);
+      return { channels: new Set(channels.filter(Boolean)).size, isMixed: channels.includes(undefined) };
+    });
+    const count = (channels: number, isMixed: boolean): number =>
+      fleets.filter((fleet) => fleet.channels === channels && fleet.isMixed === isMixed).length;
+    for (const [channels, isMixed] of [
+      [0, true],
+      [1, false],
+      [1, true],
+      [2, false],
+      [2, true],
+    ] as const)
+      assert.ok(count(channels, isMixed) > SEEDS / 100, `${channels} ${isMixed}`);
   });
 
   test('A seed gives the same rows in every log, to the last one; another seed gives others.', () => {
@@ -88,11 +107,13 @@ describe('What breaks a promise is seen', () => {
       invariant: 'ends-once',
     },
     {
-      what: 'A vehicle that forgets how a frame ended',
+      what: 'A vehicle that forgets that a frame was dropped',
       steps: {
         vehicle: (state, event) => {
           const next = vehicle(state, event);
-          return { ...next, effects: next.effects.filter((each) => each.kind !== 'finish') };
+          const isDrop = (each: (typeof next.effects)[number]): boolean =>
+            each.kind === 'finish' && each.outcome === 'dropped';
+          return { ...next, effects: next.effects.filter((each) => !isDrop(each)) };
         },
       },
       invariant: 'ends-at-all',
@@ -171,10 +192,25 @@ describe('What breaks a promise is seen', () => {
       steps: {
         coordinator: (state, event) => {
           const { state: after, effects } = coordinator(state, event);
-          const { grants } = after;
-          if (!grants) return { state: after, effects };
-          const granted = [...grants.granted, ...grants.granted, ...grants.granted, ...grants.granted];
-          return { state: { ...after, grants: { ...grants, granted } }, effects };
+          const four = Object.entries(after.grants).map(([name, grants]) => {
+            const { granted } = grants;
+            return [name, { ...grants, granted: [...granted, ...granted, ...granted, ...granted] }];
+          });
+          return { state: { ...after, grants: Object.fromEntries(four) }, effects };
+        },
+      },
+      invariant: 'three-grants',
+    },
+    {
+      what: 'A roadside unit that takes two channels for one',
+      steps: {
+        coordinator: (state, event) => {
+          const { state: after, effects } = coordinator(state, event);
+          const [one, other] = Object.entries(after.grants);
+          if (!one || !other) return { state: after, effects };
+          const granted = [...one[1].granted, ...other[1].granted].slice(0, 3);
+          const grants = { ...after.grants, [one[0]]: { ...one[1], granted } };
+          return { state: { ...after, grants }, effects };
         },
       },
       invariant: 'three-grants',
@@ -200,6 +236,50 @@ describe('What breaks a promise is seen', () => {
       invariant: 'none-refused',
     },
     {
+      what: 'A roadside unit that does not go on from what its nodes have seen',
+      steps: {
+        coordinator: (state, event) => {
+          const next = coordinator(state, event);
+          if (event.kind !== 'hello') return next;
+          const { epoch, lastRound } = state;
+          return { ...next, state: { ...next.state, epoch, lastRound } };
+        },
+      },
+      invariant: 'numbers-rise',
+    },
+    {
+      what: 'A vehicle that forgets its epoch with its connection',
+      steps: {
+        vehicle: (state, event) =>
+          vehicle(event.kind === 'connected' ? { ...state, epoch: 0 } : state, event),
+      },
+      invariant: 'numbers-rise',
+    },
+    {
+      what: 'A vehicle that takes every plan for a new one',
+      steps: {
+        vehicle: (state, event) =>
+          vehicle(event.kind === 'plan' ? { ...state, epoch: event.plan.epoch - 1 } : state, event),
+      },
+      invariant: 'newest-plan',
+    },
+    {
+      what: 'A vehicle that does not say hello again where nobody knows it',
+      steps: {
+        vehicle: (state, event) =>
+          event.kind === 'unknown' ? { state, effects: [] } : vehicle(state, event),
+      },
+      invariant: 'goes-on',
+    },
+    {
+      what: 'A roadside unit that counts no strikes',
+      steps: {
+        coordinator: (state, event) =>
+          event.kind === 'heartbeat' ? { state, effects: [] } : coordinator(state, event),
+      },
+      invariant: 'silence-noticed',
+    },
+    {
       what: 'A decision that depends on more than its state and event',
       steps: {
         coordinator: (state, event) => {
@@ -223,12 +303,12 @@ describe('What breaks a promise is seen', () => {
   ];
   for (const { what, steps, invariant } of mutants)
     test(`${what} breaks ${invariant}.`, () => {
-      for (const seed of numbers(SEEDS)) {
+      for (const seed of numbers(MOST_SEEDS)) {
         const { violation } = simulate(seed, { steps: { ...REAL_STEPS, ...steps } });
         if (!violation) continue;
         assert.equal(violation.invariant, invariant, violation.message);
         return;
       }
-      assert.fail(`nobody has noticed in ${SEEDS} seeds`);
+      assert.fail(`nobody has noticed in ${MOST_SEEDS} seeds`);
     });
 });

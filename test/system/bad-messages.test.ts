@@ -9,11 +9,13 @@ import {
   encode,
   MAX_PACKET_BYTES,
   type MessageOf,
+  parseTopic,
   type TopicKey,
   topicOf,
   topics,
 } from '../../libs/proto/index.ts';
 import { endCampaign, HOST, Nodes, startCampaign } from './nodes.ts';
+import { PacketProxy } from './packet-proxy.ts';
 
 const MIB = 1024 * 1024;
 const VEHICLES = ['vehicle-1', 'vehicle-2'];
@@ -22,9 +24,11 @@ const KEYS = Object.keys(topics) as TopicKey[];
 
 const nodes = new Nodes();
 const clients: MqttClient[] = [];
+const proxies = new Map<string, PacketProxy>();
 after(async () => {
   for (const client of clients) client.end(true);
   await nodes.close();
+  await Promise.all([...proxies.values()].map((proxy) => proxy.stop()));
 });
 
 const random = seededRandom(3);
@@ -69,7 +73,7 @@ const PLAN = {
 };
 const HELLO = {
   ...{ protocol: 1, role: 'vehicle', modelHash: '0'.repeat(64), cameras: ['camera-1'], vehicleMs: 100 },
-  ...{ uplinkBps: 4e6, rttMs: 0, workers: 0, firstCut: 0 },
+  ...{ uplinkBps: 4e6, rttMs: 0, workers: 0, firstCut: 0, epoch: 0, round: 0 },
 };
 
 /** Everything that is wrong, for one vehicle: topic and payload. */
@@ -158,30 +162,54 @@ function faultsOf(logs: readonly LogReader[], node: string, kind: string): strin
   return faults.map(({ detail }) => detail).join('\n');
 }
 
+/** Of a node whose software is hostile: what it says in its own name, and what is said to it. */
+function sayAll(messages: readonly (readonly [string, Buffer])[]): void {
+  for (const [topic, payload] of messages) {
+    const parsed = parseTopic(topic);
+    if (!parsed) continue;
+    const to: readonly string[] = topics[parsed.key].to;
+    if (to.includes('roadside-unit')) proxies.get(parsed.node)?.say('up', topic, payload);
+    if (to.includes('vehicle'))
+      for (const vehicle of VEHICLES)
+        if (parsed.key === 'presence' || parsed.node === vehicle)
+          proxies.get(vehicle)?.say('down', topic, payload);
+    if (to.includes('cloud')) proxies.get('cloud-1')?.say('down', topic, payload);
+  }
+}
+
 test('Whatever a hostile client sends is turned away and counted, and every frame comes to its end.', {
   timeout: 120_000,
 }, async (t) => {
   let attack: () => void = () => {};
+  const portOf = (node: string, port: number): Promise<number> => {
+    // In the middle of a tensor too: between its first piece and the next.
+    const proxy = new PacketProxy(port, {
+      down: (message) => {
+        if (node !== 'cloud-1' || vehiclesPiece(message.payload as Buffer)?.offset !== 0) return message;
+        proxy.say('down', message.topic, dishonest('tensor', { ...TENSOR, epoch: 4_000_000 }));
+        return message;
+      },
+    });
+    proxies.set(node, proxy);
+    return proxy.start();
+  };
   const campaign = await startCampaign(nodes, {
     policies: ['ro', 'jps'],
     vehicles: VEHICLES.length,
     rounds: 10,
+    ...{ portOf, cloudPortOf: portOf },
     onProgress: () => attack(),
   });
   const { port } = campaign;
   const client = await hostileClient(port, 'hostile');
   // Again in every round, so that it comes in the middle of tensors too.
   attack = () => {
-    for (const vehicle of VEHICLES)
-      for (const [topic, payload] of hostileMessages(vehicle)) client.publish(topic, payload, { qos: 1 });
-    for (const [topic, payload] of malformedMessages()) client.publish(topic, payload, { qos: 0 });
+    const wrong = VEHICLES.flatMap(hostileMessages);
+    const malformed = malformedMessages();
+    sayAll([...wrong, ...malformed]);
+    for (const [topic, payload] of wrong) client.publish(topic, payload, { qos: 1 });
+    for (const [topic, payload] of malformed) client.publish(topic, payload, { qos: 0 });
   };
-  // And in the middle of a tensor, by one who listens: between its first piece and the next.
-  client.on('message', (topic, payload) => {
-    if (vehiclesPiece(payload)?.offset !== 0) return;
-    client.publish(topic, dishonest('tensor', { ...TENSOR, epoch: 4_000_000 }));
-  });
-  await client.subscribeAsync(topicOf('tensor', 'vehicle-1'));
   await push(port, Buffer.alloc(10 * MIB, 1));
   await push(port, Buffer.from(Uint8Array.from({ length: 2048 }, () => 256 * random())));
   const greedy = await hostileClient(port, 'greedy');
@@ -206,7 +234,8 @@ test('Whatever a hostile client sends is turned away and counted, and every fram
   assert.match(rsu, /^vehicle-1: ready: cameras\.0: /m);
   assert.match(rsu, /^vehicle-1: report: makespanMs: /m);
   assert.match(rsu, /^vehicle-1: presence: /m);
-  assert.match(rsu, /'splitlane\/v1\/node\/No Name\/hello', which is no topic of ours/);
+  const refused = faultsOf(logs, 'roadside-unit', 'publish-refused');
+  assert.match(refused, /^hostile: splitlane\/v1\/node\/vehicle-1\/hello is not its own$/m);
   const door = faultsOf(logs, 'roadside-unit', 'door');
   assert.match(door, /bytes before it was accepted, at most 4096 are allowed/);
   assert.match(door, new RegExp(`a packet of \\d+ bytes, at most ${MAX_PACKET_BYTES} are allowed`));

@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import type { CloudConfig } from '../../apps/cloud/index.ts';
-import type { CampaignProgress, PolicyName, RoadsideUnitConfig } from '../../apps/roadside-unit/index.ts';
+import type { CampaignProgress, PolicyName } from '../../apps/roadside-unit/index.ts';
 import type { CameraConfig, VehicleConfig } from '../../apps/vehicle-node/index.ts';
 import { recapturing } from '../../cli/demo/recapture.ts';
 import { referenceAnswers } from '../../cli/demo/reference.ts';
+import type { EdgeUnitConfig } from '../../cli/edge.ts';
 import type { NodeMessage } from '../../cli/run-node.ts';
 import { answeredFrames, type RunSummary, summarise } from '../../field-tests/index.ts';
 import { seededRandom, systemClock } from '../../libs/clock/index.ts';
@@ -34,7 +35,7 @@ const PICTURE_SIDE = 48;
 const POLL_MS = 20;
 
 type Role = 'rsu' | 'cloud' | 'vehicle';
-type NodeConfig = RoadsideUnitConfig | CloudConfig | VehicleConfig;
+type NodeConfig = EdgeUnitConfig | CloudConfig | VehicleConfig;
 
 /** How a process ended. */
 export interface End {
@@ -223,15 +224,26 @@ export interface CampaignOptions {
   readonly vehicles?: number;
   /** Cloud workers; one of two threads unless given, else of one thread each. */
   readonly clouds?: number;
+  /** Round trip between each of them and the roadside unit. */
+  readonly cloudRttMs?: number;
+  /** The roadside unit has a worker of its own, that takes so long for the whole model. */
+  readonly edgeMs?: number;
   readonly warmUpRounds?: number;
   readonly cameras?: number;
   readonly rounds?: number;
+  /** Steady streams, and how long a frame of them may take. */
+  readonly streams?: { readonly fps: number; readonly ticks: number };
+  readonly deadlineMs?: number;
   readonly vehicleMs?: number;
   readonly uplinkBps?: number;
-  /** Vehicles share a channel of that rate. */
-  readonly channelBps?: number;
+  /** A file that says how their links' rate changes. */
+  readonly trace?: string;
+  /** The channels that vehicles are on, in turn, and their rates; undefined: a link of its own. */
+  readonly channels?: readonly ({ readonly name: string; readonly bps: number } | undefined)[];
   /** The port that a vehicle connects to, given the broker's: where somebody stands in between. */
   readonly portOf?: (vehicle: string, port: number) => Promise<number>;
+  /** The same for a cloud worker. */
+  readonly cloudPortOf?: (cloud: string, port: number) => Promise<number>;
   readonly onProgress?: (progress: CampaignProgress) => void;
 }
 
@@ -243,6 +255,7 @@ export interface Campaign {
   readonly cloud: NodeProcess;
   readonly cloudConfig: CloudConfig;
   readonly rsu: NodeProcess;
+  readonly rsuConfig: EdgeUnitConfig;
   readonly vehicles: readonly NodeProcess[];
   readonly vehicleConfigs: readonly VehicleConfig[];
   /** Resolves at the end of the campaign; rejects where the roadside unit ends before. */
@@ -253,58 +266,72 @@ export const WARM_UP_ROUNDS = 1;
 
 /** Starts a campaign; it goes on by itself. */
 export async function startCampaign(nodes: Nodes, options: CampaignOptions): Promise<Campaign> {
-  const { vehicles = 1, cameras = 2, rounds = 3, vehicleMs = 100, onProgress, channelBps } = options;
-  const { uplinkBps = channelBps ?? 4e6, clouds = 1, warmUpRounds = WARM_UP_ROUNDS } = options;
+  const { vehicles = 1, cameras = 2, rounds = 3, vehicleMs = 100, onProgress, channels = [] } = options;
+  const { uplinkBps = 4e6, clouds = 1, warmUpRounds = WARM_UP_ROUNDS, edgeMs, trace } = options;
   const [model, folder] = await Promise.all([nodes.prepare(), nodes.pictures()]);
   const done = Promise.withResolvers<void>();
   done.promise.catch(() => {});
-  const rsu = nodes.start(
-    'rsu',
-    {
-      node: 'roadside-unit',
-      listen: { host: HOST, port: 0 },
-      modelHash: model.hash,
-      keepFramesOnBoard: false,
-      codecs: ['float32'],
-      codedPoints: [],
-      maxLoss: 0,
-      ...(channelBps === undefined ? {} : { channelBps }),
-      vehicles,
-      clouds,
-      campaign: { policies: [...options.policies], warmUpRounds, rounds, repeat: false },
-      log: nodes.log,
+  const rsuConfig: EdgeUnitConfig = {
+    node: 'roadside-unit',
+    listen: { host: HOST, port: 0 },
+    modelHash: model.hash,
+    keepFramesOnBoard: false,
+    codecs: ['float32'],
+    codedPoints: [],
+    maxLoss: 0,
+    channels: Object.fromEntries(
+      channels.flatMap((channel) => (channel ? [[channel.name, channel.bps]] : [])),
+    ),
+    vehicles,
+    clouds: clouds + (edgeMs === undefined ? 0 : 1),
+    ...(edgeMs === undefined
+      ? {}
+      : { edge: { model: nodes.model, workers: 1, firstCut: 0, modelMs: edgeMs } }),
+    campaign: {
+      ...{ policies: [...options.policies], warmUpRounds, rounds, repeat: false },
+      ...(options.streams ? { streams: options.streams } : {}),
+      ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
     },
-    {
-      onProgress: (progress) => {
-        onProgress?.(progress);
-        if (progress.kind === 'campaign-done') done.resolve();
-      },
+    log: nodes.log,
+  };
+  const rsu = nodes.start('rsu', rsuConfig, {
+    onProgress: (progress) => {
+      onProgress?.(progress);
+      if (progress.kind === 'campaign-done') done.resolve();
     },
-  );
+  });
   rsu.ended.then(({ message }) =>
     done.reject(new Error(`the roadside unit ended before the campaign: ${message}`)),
   );
   const port = (await rsu.ready)!;
-  const cloudConfigs = Array.from(
-    { length: clouds },
-    (_, index): CloudConfig => ({
-      node: `cloud-${index + 1}`,
-      broker: { host: HOST, port },
-      model: nodes.model,
-      workers: clouds === 1 ? 2 : 1,
-      firstCut: 0,
-      log: nodes.log,
+  const cloudConfigs = await Promise.all(
+    Array.from({ length: clouds }, async (_, index): Promise<CloudConfig> => {
+      const node = `cloud-${index + 1}`;
+      return {
+        node,
+        broker: { host: HOST, port: (await options.cloudPortOf?.(node, port)) ?? port },
+        model: nodes.model,
+        workers: clouds === 1 ? 2 : 1,
+        firstCut: 0,
+        rttMs: options.cloudRttMs ?? 0,
+        log: nodes.log,
+      };
     }),
   );
   const vehicleConfigs = await Promise.all(
     Array.from({ length: vehicles }, async (_, index): Promise<VehicleConfig> => {
       const node = `vehicle-${index + 1}`;
+      const channel = channels[index % channels.length];
       return {
         node,
         broker: { host: HOST, port: (await options.portOf?.(node, port)) ?? port },
         model: nodes.model,
         cameras: pictureCameras(folder, cameras),
-        link: { uplinkBps, rttMs: 0 },
+        link: {
+          ...{ uplinkBps: channel?.bps ?? uplinkBps, rttMs: 0 },
+          ...(channel ? { channel: channel.name } : {}),
+          ...(trace === undefined ? {} : { trace }),
+        },
         vehicleMs,
         log: nodes.log,
       };
@@ -317,6 +344,7 @@ export async function startCampaign(nodes: Nodes, options: CampaignOptions): Pro
     port,
     model,
     rsu,
+    rsuConfig,
     cloud: workers[0]!,
     cloudConfig: cloudConfigs[0]!,
     vehicles: started,

@@ -31,7 +31,7 @@ export class ScriptedRoadsideUnit {
   readonly results: Result[] = [];
   /** What was heard, and what is waited for. */
   readonly #heard = new Map<string, PromiseWithResolvers<Heard>>();
-  readonly #broker = new Broker(systemClock, () => {});
+  readonly #broker = new Broker(NODE, systemClock, () => {});
   #session: Session | undefined;
 
   /** Returns the port that nodes connect to. */
@@ -42,17 +42,20 @@ export class ScriptedRoadsideUnit {
       host: HOST,
       port,
       node: NODE,
+      clock: systemClock,
+      secret: this.#broker.secret,
       onConnect: connected.resolve,
       onDisconnect: () => {},
       onRejected: () => {},
     });
     this.#session = session;
-    session.subscribe('hello', '+', (_, node) => {
+    session.subscribe('hello', '+', ({ role, uplinkBps }, node) => {
+      this.#broker.admit(node, role, uplinkBps);
       session.publish('verdict', node, { accepted: true, reason: '' });
       session.publish('measure', node, {});
     });
     session.subscribe('clockPing', '+', ({ sentMs }, node) =>
-      session.publish('clockPong', node, { sentMs, answeredMs: systemClock.now() }),
+      session.publish('clockPong', node, { sentMs, answeredMs: systemClock.now(), unknown: false }),
     );
     session.subscribe('profile', '+', (profile, node) => this.#of(`${node}/profile`).resolve(profile));
     session.subscribe('ready', '+', (ready, node) => this.#of(`${node}/ready/${ready.round}`).resolve(ready));

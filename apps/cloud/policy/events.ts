@@ -12,6 +12,8 @@ export type CloudEvent = { readonly atMs: number } & (
   /** No verdict came: the hello may have been before the roadside unit listened. */
   | { readonly kind: 'hello-due' }
   | { readonly kind: 'disconnected'; readonly reason: string }
+  /** The roadside unit does not know this node: it answers what was sent to it at `sentMs`. */
+  | { readonly kind: 'unknown'; readonly sentMs: number }
   | { readonly kind: 'verdict'; readonly accepted: boolean; readonly reason: string }
   | { readonly kind: 'measure-asked' }
   | { readonly kind: 'plan'; readonly vehicle: string; readonly plan: VehiclePlan }
@@ -29,8 +31,8 @@ export type CloudEvent = { readonly atMs: number } & (
 );
 
 export type CloudEffect =
-  /** Say hello, and tell when it is due again. */
-  | { readonly kind: 'hello' }
+  /** Say hello with the highest epoch that was seen, and tell when it is due again. */
+  | { readonly kind: 'hello'; readonly epoch: number }
   | { readonly kind: 'measure' }
   | { readonly kind: 'run'; readonly worker: number; readonly job: TailJob }
   | { readonly kind: 'answer'; readonly vehicle: string; readonly result: Result }

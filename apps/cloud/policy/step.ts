@@ -31,6 +31,10 @@ export interface CloudState {
   readonly setup: CloudSetup;
   readonly connected: boolean;
   readonly accepted: boolean;
+  /** When it said hello last. */
+  readonly helloMs: number;
+  /** The highest of all plans, of any vehicle and any roadside unit. */
+  readonly epoch: number;
   readonly plans: Readonly<Record<string, readonly VehiclePlan[]>>;
   readonly waiting: readonly Waiting[];
   /** What each thread works on. */
@@ -44,7 +48,8 @@ export interface Step {
 
 export function initialState(setup: CloudSetup): CloudState {
   const running = new Array<undefined>(setup.workers).fill(undefined);
-  return { setup, connected: false, accepted: false, plans: {}, waiting: [], running };
+  const none = { connected: false, accepted: false, helloMs: 0, epoch: 0 };
+  return { setup, ...none, plans: {}, waiting: [], running };
 }
 
 /** Why a tensor that begins with this chunk is not wanted; undefined if it is. */
@@ -90,11 +95,13 @@ export function step(state: CloudState, event: CloudEvent): Step {
 function react(state: CloudState, event: CloudEvent, effects: CloudEffect[]): CloudState {
   switch (event.kind) {
     case 'connected':
-      effects.push({ kind: 'hello' });
-      return { ...state, connected: true, plans: {} };
+      return greet({ ...state, connected: true, plans: {} }, event.atMs, effects);
     case 'hello-due':
-      if (state.connected && !state.accepted) effects.push({ kind: 'hello' });
-      return state;
+      return state.connected && !state.accepted ? greet(state, event.atMs, effects) : state;
+    case 'unknown':
+      // What was sent before the hello says nothing of it.
+      if (!state.connected || event.sentMs <= state.helloMs) return state;
+      return greet({ ...state, accepted: false }, event.atMs, effects);
     case 'disconnected':
       for (const { job } of state.waiting) effects.push({ kind: 'drop', job, reason: event.reason });
       return { ...state, connected: false, accepted: false, waiting: [] };
@@ -112,8 +119,9 @@ function react(state: CloudState, event: CloudEvent, effects: CloudEffect[]): Cl
         effects.push({ kind: 'fault', fault: 'plan-refused', detail });
         return state;
       }
-      const plans = [event.plan, ...known];
-      return { ...state, plans: { ...state.plans, [event.vehicle]: plans.slice(0, KNOWN_EPOCHS) } };
+      const plans = [event.plan, ...known].slice(0, KNOWN_EPOCHS);
+      const epoch = Math.max(state.epoch, event.plan.epoch);
+      return { ...state, epoch, plans: { ...state.plans, [event.vehicle]: plans } };
     }
     case 'tensor':
       return { ...state, waiting: [...state.waiting, { job: event.job, arrivedMs: event.atMs }] };
@@ -132,6 +140,11 @@ function react(state: CloudState, event: CloudEvent, effects: CloudEffect[]): Cl
       return { ...state, running: state.running.with(event.worker, undefined) };
     }
   }
+}
+
+function greet(state: CloudState, atMs: number, effects: CloudEffect[]): CloudState {
+  effects.push({ kind: 'hello', epoch: state.epoch });
+  return { ...state, helloMs: atMs };
 }
 
 function advance(state: CloudState, effects: CloudEffect[]): CloudState {

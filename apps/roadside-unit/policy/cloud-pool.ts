@@ -41,6 +41,30 @@ export function poolOf(clouds: readonly PlannedCloud[]): PlannedCloud | undefine
   };
 }
 
+/** Workers of one kind take about as long for a tail, and for the way to it and back. */
+const KIND_SHARE = 0.5;
+
+/**
+ * What cuts may be chosen by: all workers on average, and, where they differ much, each kind of them as if there were no
+ * other. An average of a slow worker and a fast one, or of a near one and a far one, is like neither.
+ */
+export function poolsOf(clouds: readonly PlannedCloud[]): readonly (PlannedCloud | undefined)[] {
+  const cut = Math.max(0, ...clouds.map(({ firstCut }) => firstCut));
+  const times = ({ tailMs, fixedMs }: PlannedCloud): number[] => [tailMs(cut, 'float32'), fixedMs];
+  const kinds: PlannedCloud[][] = [];
+  for (const cloud of clouds) {
+    const own = times(cloud);
+    const kind = kinds.find(([first]) => {
+      const others = times(first!);
+      const leastMs = Math.max(ALIKE_MS, KIND_SHARE * Math.max(own[0]!, others[0]!));
+      return own.every((ms, index) => Math.abs(ms - others[index]!) <= leastMs);
+    });
+    if (kind) kind.push(cloud);
+    else kinds.push([cloud]);
+  }
+  return kinds.length < 2 ? [poolOf(clouds)] : [clouds, ...kinds].map(poolOf);
+}
+
 /** One vehicle's streams, and the number of its local-only cut. */
 export interface VehicleStreams {
   readonly streams: readonly StreamPlan[];
@@ -80,27 +104,33 @@ export function assignTails(
 
 function assignTail(stream: StreamPlan, threads: readonly Thread[], delayMs: number): StreamPlan {
   const { cut, codec } = stream;
-  const able = threads.filter(({ cloud }) => cloud.firstCut <= cut);
-  const own = able.filter(({ cloud }) => cloud.node === stream.cloud);
-  const ways = (own.length > 0 ? own : able).map((thread) => {
+  const able = ({ cloud }: Thread): boolean => cloud.firstCut <= cut;
+  const keeps = threads.some((thread) => able(thread) && thread.cloud.node === stream.cloud);
+  const among = threads.filter((thread) => able(thread) && (!keeps || thread.cloud.node === stream.cloud));
+  let known: { readonly cloud: PlannedCloud; readonly tailMs: number } | undefined;
+  const wayOf = (thread: Thread): { startMs: number; endMs: number; resultMs: number } => {
     const { cloud, freeMs } = thread;
+    // Threads of one worker follow each other.
+    if (known?.cloud !== cloud) known = { cloud, tailMs: cloud.tailMs(cut, codec) };
     const startMs = Math.max(stream.uplinkEndMs + delayMs, freeMs);
-    const endMs = startMs + cloud.tailMs(cut, codec);
-    return { thread, startMs, endMs, resultMs: endMs + Math.max(0, cloud.fixedMs - delayMs) };
-  });
-  const firstMs = Math.min(...ways.map(({ resultMs }) => resultMs));
-  const isAlike = ({ startMs, endMs, resultMs }: (typeof ways)[number]): boolean =>
-    resultMs <= firstMs + Math.max(ALIKE_MS, ALIKE_SHARE * (endMs - startMs));
-  const [first, ...others] = ways.filter(isAlike);
-  if (!first) return stream;
-  const best = others.reduce((idle, way) => (way.thread.freeMs < idle.thread.freeMs ? way : idle), first);
-  best.thread.freeMs = best.endMs;
+    const endMs = startMs + known.tailMs;
+    return { startMs, endMs, resultMs: endMs + Math.max(0, cloud.fixedMs - delayMs) };
+  };
+  let firstMs = Number.POSITIVE_INFINITY;
+  for (const thread of among) firstMs = Math.min(firstMs, wayOf(thread).resultMs);
+  let best: Thread | undefined;
+  for (const thread of among) {
+    if (best && thread.freeMs >= best.freeMs) continue;
+    const { startMs, endMs, resultMs } = wayOf(thread);
+    if (resultMs <= firstMs + Math.max(ALIKE_MS, ALIKE_SHARE * (endMs - startMs))) best = thread;
+  }
+  if (!best) return stream;
+  const { startMs, endMs, resultMs } = wayOf(best);
+  best.freeMs = endMs;
   return {
     ...stream,
-    cloud: best.thread.cloud.node,
-    tailStartMs: best.startMs,
-    tailEndMs: best.endMs,
-    endMs: best.resultMs,
+    cloud: best.cloud.node,
+    ...{ tailStartMs: startMs, tailEndMs: endMs, endMs: resultMs },
   };
 }
 

@@ -15,14 +15,16 @@ import type {
 export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'hello'; readonly node: string; readonly hello: Hello }
   | { readonly kind: 'gone'; readonly node: string }
+  /** A heartbeat is over: these nodes were heard in it. */
+  | { readonly kind: 'heartbeat'; readonly heard: readonly string[] }
   | { readonly kind: 'profile'; readonly node: string; readonly profile: Profile }
   | { readonly kind: 'ready'; readonly node: string; readonly ready: Ready }
   | { readonly kind: 'report'; readonly node: string; readonly report: Report }
   | { readonly kind: 'channel-asked'; readonly node: string; readonly ask: ChannelAsk }
   | { readonly kind: 'channel-ended'; readonly node: string; readonly end: ChannelEnd }
-  | { readonly kind: 'channel-due' }
+  | { readonly kind: 'channel-due'; readonly channel: string }
   | { readonly kind: 'transfer'; readonly node: string; readonly transfer: TransferReport }
-  | { readonly kind: 'measure-timeout'; readonly node: string }
+  | { readonly kind: 'measure-timeout'; readonly node: string; readonly measurement: number }
   | { readonly kind: 'timeout'; readonly round: number; readonly phase: Round['phase'] }
 );
 
@@ -34,13 +36,21 @@ export type CoordinatorEffect =
       readonly reason: string;
     }
   /** Have a node measure its segments, and tell if it has not within the time. */
-  | { readonly kind: 'measure'; readonly node: string; readonly timeoutMs: number }
+  | {
+      readonly kind: 'measure';
+      readonly node: string;
+      /** Which of all measurements it is. */
+      readonly measurement: number;
+      readonly timeoutMs: number;
+    }
+  /** End a node's connection: its last will tells the others that it is gone. */
+  | { readonly kind: 'disconnect'; readonly node: string }
   | { readonly kind: 'plan'; readonly vehicle: string; readonly plan: VehiclePlan }
   | { readonly kind: 'round'; readonly vehicle: string; readonly round: Round }
-  /** The shared channel is a vehicle's for one tensor. */
+  /** Its channel is a vehicle's for one tensor. */
   | { readonly kind: 'grant-channel'; readonly vehicle: string; readonly grant: ChannelGrant }
-  /** Tell of `channel-due` when `afterMs` have passed. */
-  | { readonly kind: 'wake-channel'; readonly afterMs: number }
+  /** Tell of `channel-due` of this channel when `afterMs` have passed. */
+  | { readonly kind: 'wake-channel'; readonly channel: string; readonly afterMs: number }
   | {
       readonly kind: 'wake';
       readonly round: number;

@@ -18,15 +18,18 @@ import {
   fleetGantt,
   type JobSchedule,
   jobAt,
+  judgeSteady,
   lowerBound,
   type Plan,
   POLICIES,
   planFleet,
+  planSteady,
   type Uplink,
   uncoordinated,
 } from '@splitlane/sched';
 import type { CodedPoint, PolicyName } from '../config.ts';
-import { assignTails, type Planned, type PlannedCloud, poolOf } from './cloud-pool.ts';
+import { ChoiceMemory } from './choice-memory.ts';
+import { assignTails, type Planned, type PlannedCloud, poolsOf } from './cloud-pool.ts';
 import type { ChannelOrder } from './grants.ts';
 
 /** A vehicle as planning sees it. */
@@ -34,6 +37,8 @@ export interface PlannedVehicle {
   readonly node: string;
   readonly cameras: readonly string[];
   readonly uplinkBps: number;
+  /** The channel that it shares with all others on it, and its rate in bit/s; its link is its own unless given. */
+  readonly channel?: { readonly name: string; readonly bps: number };
   readonly rttMs: number;
   /** Time of each segment on this vehicle, emulated or its own. */
   readonly segmentMs: readonly number[];
@@ -51,6 +56,8 @@ type CodedCut = Cut & { readonly codec: Codec };
 /** A job that is not confirmed in this many times its predicted time, and a second, is given up. */
 const TIMEOUT_FACTOR = 3;
 const TIMEOUT_GRACE_MS = 1000;
+/** Ends that are closer than this are the same. */
+const SAME_MS = 1e-6;
 
 /** What may be sent, and how. */
 export interface SendingRules {
@@ -61,8 +68,8 @@ export interface SendingRules {
   /** What is known of coded tensors, and how much a job may lose. */
   readonly codedPoints: readonly CodedPoint[];
   readonly maxLoss: number;
-  /** Rate of the channel that all vehicles share, in bit/s; each has a link of its own unless given. */
-  readonly channelBps?: number | undefined;
+  /** Of steady streams the time between two frames of a camera; one round at a time unless given. */
+  readonly periodMs?: number | undefined;
 }
 
 /** A vehicle's part of a plan, before it is judged with the others. */
@@ -72,19 +79,22 @@ interface Choice {
   readonly jobCuts: readonly number[];
   /** Cameras in the order in which their heads start. */
   readonly order: readonly number[];
-  /** No plan of it, or of all vehicles that share its channel, ends earlier. */
+  /** No plan of it, or of all vehicles on its channel, ends earlier. */
   readonly lowerBoundMs: number;
+  /** Of steady streams the period that it holds, and the longest that a frame then takes. */
+  readonly steady?: { readonly periodMs: number; readonly worstLatencyMs: number };
 }
 
 export interface VehiclePlans {
   readonly plans: readonly Planned[];
-  /** The cameras that send in the order in which they are to have a shared channel. */
+  /** The cameras that send, those of one channel in the order in which they are to have it. */
   readonly channelOrder: ChannelOrder;
 }
 
 /**
- * Plans for all vehicles under one policy: cuts are chosen by what the workers of the cloud are on average, and each
- * tail goes to the one that will finish it first. Without a worker everything is local.
+ * Plans for all vehicles under one policy: cuts are chosen by what the workers of the cloud are on average, or by what one
+ * kind of them is where that ends earlier, and each tail goes to the one that will finish it first. Without a worker
+ * everything is local.
  * @param epoch of the decision: all vehicles' plans carry it.
  * @param round whose frames that have not begun it is for; 0 for whole rounds from now on.
  */
@@ -96,18 +106,40 @@ export function planVehicles(
   epoch: number,
   round = 0,
 ): VehiclePlans {
-  const { channelBps } = rules;
-  const cloud = poolOf(clouds);
-  const together = cloud && channelBps !== undefined ? TOGETHER[policy] : undefined;
-  const choices = together
-    ? chooseTogether(together, vehicles, cloud!, rules, channelBps!)
-    : vehicles.map((vehicle) => chooseAlone(policy, vehicle, cloud, rules, vehicles.length));
+  const [first, ...others] = poolsOf(clouds).map((pool) =>
+    planBy(pool, policy, vehicles, clouds, rules, epoch, round),
+  );
+  return others.reduce((best, other) => (endsEarlier(other, best) ? other : best), first!);
+}
+
+/** When the last result of all is there, and where that is the same when those of each vehicle are, counts. */
+function endsEarlier(one: VehiclePlans, other: VehiclePlans): boolean {
+  const [ends, otherEnds] = [one, other].map(({ plans }) => plans.map(({ plan }) => plan.makespanMs));
+  const sum = (of: readonly number[]): number => of.reduce((total, ms) => total + ms, 0);
+  const sooner = Math.max(...otherEnds!) - Math.max(...ends!);
+  return Math.abs(sooner) > SAME_MS ? sooner > 0 : sum(ends!) < sum(otherEnds!) - SAME_MS;
+}
+
+/** @param cloud the workers as cuts are chosen by them; `clouds` run the tails. */
+function planBy(
+  cloud: PlannedCloud | undefined,
+  policy: PolicyName,
+  vehicles: readonly PlannedVehicle[],
+  clouds: readonly PlannedCloud[],
+  rules: SendingRules,
+  epoch: number,
+  round: number,
+): VehiclePlans {
+  const choices = chooseByGroup(policy, vehicles, cloud, rules);
+  const channels = [...new Set(vehicles.flatMap(({ channel }) => channel?.name ?? []))];
   const rttMs = Math.max(0, ...vehicles.map((vehicle) => vehicle.rttMs));
   const schedules = fleetGantt(
     choices.map(({ cuts, jobCuts, order }, index) => {
-      const { busy, uplinkBps } = vehicles[index]!;
-      const jobs = jobCuts.map((cut) => jobAt(cuts[cut]!, { uplinkBps: channelBps ?? uplinkBps, rttMs }));
-      return { jobs, order, ...(busy ? { busy } : {}), ...(channelBps === undefined ? {} : { link: 0 }) };
+      const { busy, channel } = vehicles[index]!;
+      const uplinkBps = rateOf(vehicles[index]!);
+      const jobs = jobCuts.map((cut) => jobAt(cuts[cut]!, { uplinkBps, rttMs }));
+      const link = channel ? { link: channels.indexOf(channel.name) } : {};
+      return { jobs, order, ...(busy ? { busy } : {}), ...link };
     }),
     {
       cloudWorkers: cloud?.workers ?? 1,
@@ -125,11 +157,14 @@ export function planVehicles(
     return { streams, lastCut: vehicle.cuts.length - 1 };
   });
   const assigned = assignTails(judged, clouds, rttMs);
-  // Who shares a channel may have to wait for all others.
-  const latestMs = Math.max(0, ...assigned.map(lastResultMs));
-  const plans = choices.map(({ lowerBoundMs }, index) => {
+  const latestMs = new Map<string, number>();
+  vehicles.forEach(({ channel }, index) => {
+    if (!channel) return;
+    latestMs.set(channel.name, Math.max(latestMs.get(channel.name) ?? 0, lastResultMs(assigned[index]!)));
+  });
+  const plans = choices.map(({ lowerBoundMs, steady }, index) => {
     const vehicle = vehicles[index]!;
-    const makespanMs = lastResultMs(assigned[index]!);
+    const makespanMs = Math.max(lastResultMs(assigned[index]!), steady?.worstLatencyMs ?? 0);
     const streams = assigned[index]!.map((planned) =>
       policy === 'adaptive' ? { ...planned, giveUpMs: giveUpMs(planned, vehicle) } : planned,
     );
@@ -137,9 +172,13 @@ export function planVehicles(
       ...{ epoch, policy, cloud: clouds[0]?.node ?? '', streams, makespanMs, round },
       lowerBoundMs: Math.min(makespanMs, lowerBoundMs),
       segmentMs: [...vehicle.segmentMs],
-      uplinkBps: channelBps ?? vehicle.uplinkBps,
-      jobTimeoutMs: TIMEOUT_FACTOR * (channelBps === undefined ? makespanMs : latestMs) + TIMEOUT_GRACE_MS,
-      granted: together === planFleet,
+      uplinkBps: rateOf(vehicle),
+      // Who shares a channel may have to wait for all others on it.
+      jobTimeoutMs:
+        TIMEOUT_FACTOR * (vehicle.channel ? latestMs.get(vehicle.channel.name)! : makespanMs) +
+        TIMEOUT_GRACE_MS,
+      granted: cloud !== undefined && vehicle.channel !== undefined && TOGETHER[policy] === planFleet,
+      ...(steady ? { periodMs: steady.periodMs } : {}),
     };
     return { vehicle: vehicle.node, plan };
   });
@@ -148,6 +187,39 @@ export function planVehicles(
 
 function lastResultMs(streams: readonly StreamPlan[]): number {
   return Math.max(0, ...streams.map(({ endMs }) => endMs));
+}
+
+/** What a vehicle sends with while it sends: its own link, or the whole channel. */
+function rateOf({ channel, uplinkBps }: PlannedVehicle): number {
+  return channel?.bps ?? uplinkBps;
+}
+
+/**
+ * Vehicles on one channel are planned together on their part of the cloud's threads, channel by channel; who has a link of
+ * its own, and every vehicle under a policy that knows of no other, is planned alone.
+ */
+function chooseByGroup(
+  policy: PolicyName,
+  vehicles: readonly PlannedVehicle[],
+  cloud: PlannedCloud | undefined,
+  rules: SendingRules,
+): Choice[] {
+  const together = cloud && TOGETHER[policy];
+  const chosen = new Map<PlannedVehicle, Choice>();
+  const groups = Map.groupBy(vehicles, ({ channel }) => together && channel?.name);
+  for (const [name, group] of groups) {
+    const choices =
+      together && name !== undefined
+        ? chooseTogether(together, group, partOf(cloud, group.length, vehicles.length), rules)
+        : chooseEachAlone(policy, group, cloud, rules, vehicles.length);
+    for (const [index, vehicle] of group.entries()) chosen.set(vehicle, choices[index]!);
+  }
+  return vehicles.map((vehicle) => chosen.get(vehicle)!);
+}
+
+/** Of the threads what is for so many of all vehicles: whole ones, and one at least. */
+function partOf(cloud: PlannedCloud, vehicles: number, inAll: number): PlannedCloud {
+  return { ...cloud, workers: Math.max(1, Math.floor((cloud.workers * vehicles) / inAll)) };
 }
 
 /** How vehicles that share a channel are planned. */
@@ -162,14 +234,14 @@ function chooseTogether(
   vehicles: readonly PlannedVehicle[],
   cloud: PlannedCloud,
   rules: SendingRules,
-  channelBps: number,
 ): Choice[] {
+  const uplinkBps = rateOf(vehicles[0]!);
   // Vehicles of one kind share one table: it is looked at once.
   const tables = new Map<string, CodedCut[]>();
   const cutsOf = (vehicle: PlannedVehicle): CodedCut[] => {
     const { segmentMs, slowdown, jpegBytes } = vehicle;
     const key = JSON.stringify([segmentMs, slowdown, jpegBytes, vehicle.node.length]);
-    const cuts = tables.get(key) ?? candidatesOf({ ...vehicle, uplinkBps: channelBps }, cloud, rules);
+    const cuts = tables.get(key) ?? candidatesOf({ ...vehicle, uplinkBps }, cloud, rules);
     tables.set(key, cuts);
     return cuts;
   };
@@ -178,11 +250,34 @@ function chooseTogether(
     return { id: vehicle.node, cameras: vehicle.cameras.map(() => cuts) };
   });
   const rttMs = Math.max(cloud.fixedMs, ...vehicles.map((vehicle) => vehicle.rttMs));
-  const planned = plan(fleet, { uplinkBps: channelBps, rttMs, cloudWorkers: cloud.workers });
+  const planned = plan(fleet, { uplinkBps, rttMs, cloudWorkers: cloud.workers });
   return planned.vehicles.map(({ jobCuts, order }, index) => ({
     cuts: fleet[index]!.cameras[0]! as CodedCut[],
     ...{ jobCuts, order, lowerBoundMs: planned.lowerBoundMs },
   }));
+}
+
+const choices = new ChoiceMemory<Choice>();
+
+function chooseEachAlone(
+  policy: PolicyName,
+  vehicles: readonly PlannedVehicle[],
+  cloud: PlannedCloud | undefined,
+  rules: SendingRules,
+  inAll: number,
+): Choice[] {
+  const most = Math.max(0, ...vehicles.map(({ cuts }) => cuts.length));
+  const tails = [...rules.codecs, 'jpeg' as const].map((codec) =>
+    Array.from({ length: most }, (_, cut) => cloud?.tailMs(cut, codec) ?? 0),
+  );
+  const circumstances = JSON.stringify([policy, inAll, rules, tails, cloud]);
+  return vehicles.map((vehicle) => {
+    const { node, cameras, cuts, segmentMs, ...link } = vehicle;
+    const table = cuts.map(({ id, bytes }) => `${id} ${bytes}`);
+    // Of names only the length counts: it is on the wire.
+    const figures = `${node.length} ${cameras.length} ${table} ${segmentMs} ${JSON.stringify(link)}`;
+    return choices.of(circumstances, figures, () => chooseAlone(policy, vehicle, cloud, rules, inAll));
+  });
 }
 
 function chooseAlone(
@@ -200,15 +295,49 @@ function chooseAlone(
       : policy === 'ro-jpeg'
         ? candidates.toSorted((a, b) => Number(b.codec === 'jpeg') - Number(a.codec === 'jpeg'))
         : candidates;
-  const { busy, uplinkBps, rttMs } = vehicle;
-  const uplink: Uplink = { uplinkBps, rttMs };
+  const { busy, uplinkBps } = vehicle;
+  const uplink: Uplink = { uplinkBps, rttMs: Math.max(vehicle.rttMs, cloud?.fixedMs ?? 0) };
   // Where vehicles outnumber the threads each has a part of one, and its tails take the longer.
   const crowd = Math.max(1, vehicles / (cloud?.workers ?? 1));
   const crowded = cuts.map((cut) => ({ ...cut, p3: (cut.p3 ?? 0) * crowd }));
+  if (rules.periodMs !== undefined) {
+    const n = vehicle.cameras.length;
+    const cloudWorkers = Math.max(1, Math.floor((cloud?.workers ?? 1) / vehicles));
+    const way = { ...uplink, cloudWorkers };
+    const steady = chooseSteady(planned(cloud ? policy : 'lo'), crowded, n, way, rules.periodMs);
+    return { ...steady, cuts };
+  }
   const conditions = busy ? { ...uplink, busy } : uplink;
   const best = planner(cloud ? policy : 'lo')(crowded, vehicle.cameras.length, conditions);
   const { jobCuts, order } = policy === 'adaptive' && cloud && !busy ? withProbe(best, cuts, uplink) : best;
   return { cuts, jobCuts, order, lowerBoundMs: vehicleAndUplinkBound(candidates, vehicle) };
+}
+
+/** Of streams `exact` is the plan of least worst-case latency that holds the period; another policy's is as it is, at the rate that it holds. */
+function chooseSteady(
+  policy: keyof typeof POLICIES,
+  cuts: readonly Cut[],
+  n: number,
+  way: Uplink & { readonly cloudWorkers: number },
+  periodMs: number,
+): Omit<Choice, 'cuts'> {
+  if (policy === 'exact') {
+    const { jobCuts, order, lowerBoundMs, plannedPeriodMs, worstLatencyMs } = planSteady(
+      cuts,
+      n,
+      way,
+      periodMs,
+    );
+    return { jobCuts, order, lowerBoundMs, steady: { periodMs: plannedPeriodMs, worstLatencyMs } };
+  }
+  const { jobCuts, order, lowerBoundMs } = POLICIES[policy](cuts, n, way);
+  const jobs = jobCuts.map((cut) => jobAt(cuts[cut]!, way));
+  const halfMs = (way.rttMs ?? 0) / 2;
+  const between = { cloudWorkers: way.cloudWorkers, uplinkDelayMs: halfMs, returnMs: halfMs };
+  const asked = judgeSteady(jobs, order, periodMs, between);
+  const heldMs = asked.holds ? periodMs : asked.sustainablePeriodMs;
+  const { worstLatencyMs } = judgeSteady(jobs, order, heldMs, between);
+  return { jobCuts, order, lowerBoundMs, steady: { periodMs: heldMs, worstLatencyMs } };
 }
 
 /** By the time at which their tensors start, as far as they send. */
@@ -307,7 +436,11 @@ const PLANNED_AS: Partial<Record<PolicyName, keyof typeof POLICIES>> = {
 
 /** `ro` takes the first way to send a frame, and for `ro-jpeg` that is the JPEG, where there is one. */
 function planner(policy: PolicyName): (typeof POLICIES)['ro'] {
-  return POLICIES[PLANNED_AS[policy] ?? (policy as keyof typeof POLICIES)];
+  return POLICIES[planned(policy)];
+}
+
+function planned(policy: PolicyName): keyof typeof POLICIES {
+  return PLANNED_AS[policy] ?? (policy as keyof typeof POLICIES);
 }
 
 function streamPlan(camera: string, cut: number, codec: Codec, job: JobSchedule): StreamPlan {

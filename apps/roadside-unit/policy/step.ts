@@ -10,6 +10,7 @@ import {
   type Profile,
   type Report,
   type Round,
+  STRIKES,
   type TransferReport,
 } from '@splitlane/proto';
 import type { CodedPoint, PolicyName } from '../config.ts';
@@ -36,8 +37,8 @@ export interface CoordinatorSetup {
   readonly codecs: readonly Codec[];
   readonly codedPoints: readonly CodedPoint[];
   readonly maxLoss: number;
-  /** Rate of the channel that all vehicles share; each has a link of its own unless given. */
-  readonly channelBps?: number | undefined;
+  /** Rates of the channels that vehicles share, in bit/s, by name. */
+  readonly channels?: Readonly<Record<string, number>> | undefined;
   /** The campaign begins with so many vehicles and cloud workers; with one worker unless given. */
   readonly vehicles: number;
   readonly clouds?: number | undefined;
@@ -45,6 +46,8 @@ export interface CoordinatorSetup {
     readonly policies: readonly PolicyName[];
     readonly warmUpRounds: number;
     readonly rounds: number;
+    readonly streams?: { readonly fps: number; readonly ticks: number } | undefined;
+    readonly deadlineMs?: number | undefined;
     readonly repeat: boolean;
   };
 }
@@ -54,6 +57,8 @@ interface Node {
   readonly profile?: Profile;
   /** The cameras that delivered a frame when they were last asked. */
   readonly cameras: readonly string[];
+  /** Heartbeats since it was heard. */
+  readonly strikes: number;
 }
 
 interface Seen {
@@ -78,6 +83,8 @@ export interface CoordinatorState {
   /** Measured segment times of each emulated kind of vehicle: vehicles of one kind share one profile. */
   readonly kinds: Readonly<Record<string, readonly number[]>>;
   readonly measuring?: string | undefined;
+  /** How many measurements have begun. */
+  readonly measurements: number;
   readonly begun: boolean;
   readonly done: boolean;
   readonly policy: number;
@@ -91,15 +98,16 @@ export interface CoordinatorState {
   readonly makespanMs: number;
   /** The newest plans of whole rounds. */
   readonly plans: readonly Planned[];
-  /** Who has the shared channel, where there is one. */
-  readonly grants?: GrantState | undefined;
+  /** Who has each channel that vehicles share. */
+  readonly grants: Readonly<Record<string, GrantState>>;
   /** What is seen of the links under this policy, by vehicle: the latest transfers, and the rate that is planned with. */
   readonly links: Readonly<
     Record<string, { readonly samples: readonly RateSample[]; readonly bps?: number }>
   >;
   /** What this policy's warm-up rounds saw of tails and results, by worker, cut and codec. */
   readonly seen: Readonly<Record<string, Seen>>;
-  readonly fixedMs: number;
+  /** The fixed cost of a result by worker, as the last policy under which it had a tail saw it. */
+  readonly fixedMs: Readonly<Record<string, number>>;
 }
 
 export interface Step {
@@ -108,6 +116,9 @@ export interface Step {
 }
 
 const FIRST_FIXED_MS = 3;
+/** What was seen of the fixed cost of two workers' results scatters by so much, or by this part, where they are alike. */
+const FIXED_NOISE_MS = 3;
+const FIXED_NOISE = 0.5;
 const FORGET_LINK_MS = 10_000;
 /** On a local network: a message's way, and from a grant's arrival to the first byte. Longer ways are seen in what comes back. */
 const GRANT_TIMES = { delayMs: 1, reactionMs: 1 };
@@ -116,6 +127,12 @@ const FIRST_PREPARE_MS = 10;
 const MEASURE_TIMEOUT_MS = 300_000;
 const CAPTURE_TIMEOUT_MS = 60_000;
 const ROUND_TIMEOUT_FACTOR = 10;
+/** Frames of each camera in a round of steady streams that is not measured. */
+const WARM_UP_TICKS = 5;
+/** Channels in the reason of a refusal. */
+const MOST_NAMED = 6;
+/** Epochs and rounds rise by a few a second at most: more than this is no truth, and would leave too few numbers. */
+const MOST_SEEN = 2 ** 31;
 
 export function initialState(setup: CoordinatorSetup): CoordinatorState {
   return {
@@ -123,6 +140,7 @@ export function initialState(setup: CoordinatorSetup): CoordinatorState {
     modelHash: setup.modelHash,
     nodes: {},
     kinds: {},
+    measurements: 0,
     begun: false,
     done: false,
     policy: 0,
@@ -132,11 +150,15 @@ export function initialState(setup: CoordinatorSetup): CoordinatorState {
     stale: true,
     makespanMs: 0,
     plans: [],
-    grants:
-      setup.channelBps === undefined ? undefined : initialGrants({ bps: setup.channelBps, ...GRANT_TIMES }),
+    grants: Object.fromEntries(
+      Object.entries(setup.channels ?? {}).map(([name, bps]) => [
+        name,
+        initialGrants({ bps, ...GRANT_TIMES }),
+      ]),
+    ),
     links: {},
     seen: {},
-    fixedMs: FIRST_FIXED_MS,
+    fixedMs: {},
   };
 }
 
@@ -165,6 +187,8 @@ function react(
       return admit(state, event.node, event.hello, event.atMs, effects);
     case 'gone':
       return lose(state, event.node, event.atMs, effects);
+    case 'heartbeat':
+      return countStrikes(state, event.heard, event.atMs, effects);
     case 'profile':
       return learnProfile(state, event.node, event.profile, effects);
     case 'ready': {
@@ -177,21 +201,24 @@ function react(
     }
     case 'report':
       if (!awaits(state, event.node, event.report.round, 'go')) return state;
-      return answered(learnTails(forgetLink(state, event.node, event.atMs), event.report), event.node);
+      return answered(
+        learnTails(forgetLink(state, event.node, event.atMs), event.node, event.report),
+        event.node,
+      );
     case 'channel-asked':
-      return onChannel(state, effects, (grants) =>
+      return onChannel(state, channelOf(state, event.node), effects, (grants) =>
         asks(grants, event.atMs, { vehicle: event.node, ...event.ask }),
       );
     case 'channel-ended':
-      return onChannel(state, effects, (grants) =>
+      return onChannel(state, channelOf(state, event.node), effects, (grants) =>
         sent(grants, event.atMs, { vehicle: event.node, ...event.end }),
       );
     case 'channel-due':
-      return onChannel(state, effects, (grants) => woken(grants, event.atMs));
+      return onChannel(state, event.channel, effects, (grants) => woken(grants, event.atMs));
     case 'transfer':
       return learnLink(state, event.node, event.transfer, event.atMs, effects);
     case 'measure-timeout':
-      if (state.measuring !== event.node) return state;
+      if (state.measuring !== event.node || state.measurements !== event.measurement) return state;
       effects.push({ kind: 'fault', fault: 'measure-timeout', detail: event.node });
       return lose(state, event.node, event.atMs, effects);
     case 'timeout': {
@@ -212,7 +239,7 @@ function admit(
   effects: CoordinatorEffect[],
 ): CoordinatorState {
   const modelHash = state.modelHash ?? hello.modelHash;
-  const reason = refusal(hello, modelHash) ?? '';
+  const reason = refusal(hello, modelHash, state.grants) ?? '';
   effects.push({ kind: 'verdict', node, accepted: reason === '', reason });
   if (reason !== '') {
     effects.push({ kind: 'fault', fault: 'node-refused', detail: `${node}: ${reason}` });
@@ -223,23 +250,55 @@ function admit(
   return {
     ...before,
     modelHash,
-    nodes: { ...before.nodes, [node]: { hello, cameras: hello.cameras } },
+    nodes: { ...before.nodes, [node]: { hello, cameras: hello.cameras, strikes: 0 } },
+    // What it has seen of a roadside unit before this one is not repeated.
+    epoch: Math.max(before.epoch, hello.epoch),
+    lastRound: Math.max(before.lastRound, hello.round),
     stale: true,
   };
 }
 
 /** Why a node is not wanted; undefined if it is. */
-function refusal(hello: Hello, modelHash: string): string | undefined {
+function refusal(hello: Hello, modelHash: string, channels: CoordinatorState['grants']): string | undefined {
   if (hello.protocol !== PROTOCOL_VERSION)
     return `it speaks protocol ${hello.protocol}, this roadside unit ${PROTOCOL_VERSION}`;
   if (hello.modelHash !== modelHash)
     return `its model is ${hello.modelHash.slice(0, 12)}…, the others have ${modelHash.slice(0, 12)}…: give all nodes the same model and card`;
+  if (Math.max(hello.epoch, hello.round) > MOST_SEEN)
+    return `it says that it has seen epoch ${hello.epoch} and round ${hello.round}: nobody comes as far as that`;
   if (hello.role === 'vehicle') {
     if (hello.cameras.length === 0) return 'it has no camera';
     if (hello.uplinkBps === 0) return 'its uplink has no rate';
+    if (hello.channel && !Object.hasOwn(channels, hello.channel))
+      return `it is on channel '${hello.channel}', this roadside unit has ${namesOf(channels)}`;
     return undefined;
   }
   return hello.workers === 0 ? 'it has no worker' : undefined;
+}
+
+/** As many as a verdict has room for. */
+function namesOf(channels: CoordinatorState['grants']): string {
+  const names = Object.keys(channels);
+  const more = names.length > MOST_NAMED ? ['…'] : [];
+  return [...names.slice(0, MOST_NAMED), ...more].join(', ') || 'none';
+}
+
+/** Whoever is not heard for so many heartbeats is gone, even where its connection still stands. */
+function countStrikes(
+  state: CoordinatorState,
+  heard: readonly string[],
+  atMs: number,
+  effects: CoordinatorEffect[],
+): CoordinatorState {
+  const counted = Object.entries(state.nodes).map(([name, node]): [string, Node] => {
+    return [name, { ...node, strikes: heard.includes(name) ? 0 : node.strikes + 1 }];
+  });
+  const silent = counted.filter(([, { strikes }]) => strikes >= STRIKES).map(([name]) => name);
+  for (const node of silent)
+    effects.push({ kind: 'fault', fault: 'node-silent', detail: node }, { kind: 'disconnect', node });
+  const heardOf = { ...state, nodes: Object.fromEntries(counted) };
+  const left = silent.reduce((before, node) => dismiss(before, node, atMs, effects), heardOf);
+  return silent.reduce((before, node) => giveToOthers(before, node, effects), left);
 }
 
 /** A node is gone: what it was to do in a running round goes to others. */
@@ -285,7 +344,7 @@ function dismiss(
 ): CoordinatorState {
   const { [node]: left, ...nodes } = from.nodes;
   if (!left) return from;
-  const state = onChannel(from, effects, (grants) => gone(grants, atMs, node));
+  const state = onChannel(from, channelOf(from, node), effects, (grants) => gone(grants, atMs, node));
   effects.push({ kind: 'fault', fault: 'node-gone', detail: node });
   const measuring = state.measuring === node ? undefined : state.measuring;
   const without = (names: readonly string[]): string[] => names.filter((name) => name !== node);
@@ -330,7 +389,7 @@ function kindOf({ vehicleMs }: Hello, { segmentMs }: Profile): string {
  * Tails and results are taken from warm-up rounds, where the machine is as loaded as it will be; from the
  * first of them only if there is no other, because there everything is done for the first time.
  */
-function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
+function learnTails(state: CoordinatorState, node: string, report: Report): CoordinatorState {
   const { warmUpRounds } = state.setup.campaign;
   if (state.rounds >= warmUpRounds || (state.rounds === 0 && warmUpRounds > 1)) return state;
   const seen: Record<string, Seen> = { ...state.seen };
@@ -338,7 +397,7 @@ function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
     if (outcome !== 'cloud') continue;
     const key = keyOf(cloud, cut, codec);
     const before = seen[key] ?? { tailMs: [], fixedMs: [] };
-    const fixed = seesWay(state) ? [fixedMs] : [];
+    const fixed = seesWay(state, node) ? [fixedMs] : [];
     seen[key] = { tailMs: [...before.tailMs, tailMs], fixedMs: [...before.fixedMs, ...fixed] };
   }
   return { ...state, seen };
@@ -348,8 +407,9 @@ function learnTails(state: CoordinatorState, report: Report): CoordinatorState {
  * Where all send at once on a shared channel a tensor has left its vehicle long before it has left the channel: what
  * then passes until its result is mostly the others' tensors, and not its own way.
  */
-function seesWay({ setup: { channelBps, campaign }, policy }: CoordinatorState): boolean {
-  return channelBps === undefined || campaign.policies[policy] === 'exact';
+function seesWay(state: CoordinatorState, node: string): boolean {
+  const { setup, policy } = state;
+  return channelOf(state, node) === undefined || setup.campaign.policies[policy] === 'exact';
 }
 
 /** Under which what was seen of a tail is kept. */
@@ -357,22 +417,33 @@ function keyOf(cloud: string, cut: number, codec: Codec): string {
   return `${cloud}/${cut}/${codec}`;
 }
 
-/** Does something about the shared channel, where there is one. */
+function workerOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
+}
+
+/** The channel that a vehicle is on; undefined where its link is its own, or it is not there. */
+function channelOf({ nodes }: CoordinatorState, node: string): string | undefined {
+  return (Object.hasOwn(nodes, node) && nodes[node]!.hello.channel) || undefined;
+}
+
+/** Does something about a channel, where it is one. */
 function onChannel(
   state: CoordinatorState,
+  channel: string | undefined,
   effects: CoordinatorEffect[],
   act: (grants: GrantState) => GrantStep,
 ): CoordinatorState {
-  if (!state.grants) return state;
-  const { state: grants, effects: done } = act(state.grants);
+  if (channel === undefined || !Object.hasOwn(state.grants, channel)) return state;
+  const { state: grants, effects: done } = act(state.grants[channel]!);
   for (const effect of done) {
     if (effect.kind === 'grant') {
       const { vehicle, frame, epoch } = effect;
       effects.push({ kind: 'grant-channel', vehicle, grant: { frame, epoch } });
-    } else if (effect.kind === 'wake') effects.push({ kind: 'wake-channel', afterMs: effect.afterMs });
+    } else if (effect.kind === 'wake')
+      effects.push({ kind: 'wake-channel', channel, afterMs: effect.afterMs });
     else effects.push(effect);
   }
-  return { ...state, grants };
+  return { ...state, grants: { ...state.grants, [channel]: grants } };
 }
 
 /** Adds a confirmed transfer; where the link has changed, plans what is left of the round, and whole rounds anew. */
@@ -472,8 +543,9 @@ function measureNext(state: CoordinatorState, effects: CoordinatorEffect[]): Coo
     .sort()
     .find((name) => !state.nodes[name]!.profile);
   if (node === undefined) return state;
-  effects.push({ kind: 'measure', node, timeoutMs: MEASURE_TIMEOUT_MS });
-  return { ...state, measuring: node };
+  const measurement = state.measurements + 1;
+  effects.push({ kind: 'measure', node, measurement, timeoutMs: MEASURE_TIMEOUT_MS });
+  return { ...state, measuring: node, measurements: measurement };
 }
 
 /** The campaign begins with all vehicles and cloud workers, and goes on with whoever is there. */
@@ -491,12 +563,57 @@ function plan(state: CoordinatorState, effects: CoordinatorEffect[]): Coordinato
     .filter(({ cameras }) => cameras.length > 0);
   if (vehicles.length === 0) return state;
   const epoch = state.epoch + 1;
-  const { plans, channelOrder } = planVehicles(policy, vehicles, plannedClouds(state), state.setup, epoch);
+  const rules = { ...state.setup, periodMs: periodOf(state) };
+  const { plans, channelOrder } = planVehicles(policy, vehicles, plannedClouds(state), rules, epoch);
+  if (state.begun) tellOfRates(state, plans, effects);
   for (const { vehicle, plan: vehiclePlan } of plans)
     effects.push({ kind: 'plan', vehicle, plan: vehiclePlan });
   const makespanMs = Math.max(0, ...plans.map(({ plan: { makespanMs } }) => makespanMs));
-  const grants = state.grants && plannedOnChannel(state.grants, channelOrder);
+  const grants = Object.fromEntries(
+    Object.entries(state.grants).map(([name, known]) => [name, plannedOnChannel(known, channelOrder)]),
+  );
   return { ...state, epoch, stale: false, makespanMs, plans, grants };
+}
+
+/** Time between two frames of a camera of steady streams. */
+function periodOf({ setup: { campaign } }: CoordinatorState): number | undefined {
+  return campaign.streams && 1000 / campaign.streams.fps;
+}
+
+/** How many frames each camera takes in a round of steady streams. */
+function ticksOf({ setup: { campaign } }: CoordinatorState, round: number): number {
+  const { ticks = 0 } = campaign.streams ?? {};
+  return round < campaign.warmUpRounds ? Math.min(ticks, WARM_UP_TICKS) : ticks;
+}
+
+function streamsMs(state: CoordinatorState, round: number): number {
+  return ticksOf(state, round) * (periodOf(state) ?? 0);
+}
+
+/** Where the cameras' rate is more than a plan holds, or their deadline less than it needs, that is said once a policy. */
+function tellOfRates(
+  { setup: { campaign }, plans: before }: CoordinatorState,
+  plans: readonly Planned[],
+  effects: CoordinatorEffect[],
+): void {
+  const { streams, deadlineMs = Number.POSITIVE_INFINITY } = campaign;
+  const tooFast = ({ plan }: Planned): boolean =>
+    streams !== undefined && 1000 / plan.periodMs! < streams.fps * (1 - 1e-9);
+  const tooSlow = ({ plan }: Planned): boolean => plan.makespanMs > deadlineMs;
+  for (const planned of plans) {
+    const { vehicle, plan } = planned;
+    const last = before.find((one) => one.vehicle === vehicle && one.plan.policy === plan.policy);
+    const isNew = (is: (one: Planned) => boolean): boolean => is(planned) && !(last && is(last));
+    if (isNew(tooFast)) {
+      const held = (1000 / plan.periodMs!).toPrecision(3);
+      const detail = `${vehicle}: ${streams!.fps} frames a second are too many under ${plan.policy}, ${held} would hold`;
+      effects.push({ kind: 'fault', fault: 'rate-not-held', detail });
+    }
+    if (isNew(tooSlow)) {
+      const detail = `${vehicle}: a frame may take ${plan.makespanMs.toFixed(0)} ms under ${plan.policy}, the deadline is ${deadlineMs} ms`;
+      effects.push({ kind: 'fault', fault: 'deadline-not-held', detail });
+    }
+  }
 }
 
 function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
@@ -507,7 +624,10 @@ function plannedVehicle(state: CoordinatorState, node: string): PlannedVehicle {
   const { cuts, jpegBytes } = profile!;
   const slowdown = sharedMs > 0 ? hello.vehicleMs / sharedMs : 1;
   const { rttMs } = hello;
-  return { node, cameras, uplinkBps: rateOf(state, node), rttMs, segmentMs, slowdown, cuts, jpegBytes };
+  const name = channelOf(state, node);
+  const channel = name === undefined ? {} : { channel: { name, bps: state.setup.channels![name]! } };
+  const uplinkBps = rateOf(state, node);
+  return { node, cameras, uplinkBps, ...channel, rttMs, segmentMs, slowdown, cuts, jpegBytes };
 }
 
 function plannedClouds(state: CoordinatorState): PlannedCloud[] {
@@ -541,8 +661,35 @@ function plannedCloud(state: CoordinatorState, node: string): PlannedCloud {
     workers: hello.workers,
     firstCut: hello.firstCut,
     tailMs,
-    fixedMs: median(own.flatMap(([, { fixedMs }]) => fixedMs)) ?? state.fixedMs,
+    fixedMs: fixedMsOf(state, node),
   };
+}
+
+/**
+ * The fixed cost of a worker's results: its own where that is clearly another than its fellows', else what they have in
+ * common. One that nobody has tried is taken for no worse than the best of them, its own round trip apart: it will be tried.
+ */
+function fixedMsOf(state: CoordinatorState, node: string): number {
+  const known = knownFixedMs(state);
+  const rttMs = (worker: string): number => state.nodes[worker]?.hello.rttMs ?? 0;
+  // A worker may be called what every object has, such as `constructor`.
+  if (!Object.hasOwn(known, node)) {
+    const others = Object.entries(known).map(([worker, ms]) => Math.max(0, ms - rttMs(worker)));
+    return rttMs(node) + Math.min(FIRST_FIXED_MS, ...others);
+  }
+  const common = median(Object.values(known))!;
+  const own = known[node]!;
+  return Math.abs(own - common) > Math.max(FIXED_NOISE_MS, FIXED_NOISE * common) ? own : common;
+}
+
+/** The fixed cost of a result by worker: the median of what this policy has seen, or what one before it saw. */
+function knownFixedMs({ seen, fixedMs }: CoordinatorState): Record<string, number> {
+  const byWorker = Map.groupBy(Object.entries(seen), ([key]) => workerOf(key));
+  const medians = [...byWorker].flatMap(([worker, of]) => {
+    const middle = median(of.flatMap(([, { fixedMs: ofWorker }]) => ofWorker));
+    return middle === undefined ? [] : [[worker, middle] as const];
+  });
+  return { ...fixedMs, ...Object.fromEntries(medians) };
 }
 
 /**
@@ -556,20 +703,23 @@ function clippedMean(values: readonly number[]): number | undefined {
 }
 
 function openRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
-  const { warmUpRounds } = state.setup.campaign;
+  const { warmUpRounds, streams, deadlineMs = 0 } = state.setup.campaign;
   if (state.rounds === 0) effects.push(progress(state, 0));
   const round: Round = {
     round: state.lastRound + 1,
     phase: 'capture',
-    frameIndex: state.rounds,
+    frameIndex: state.rounds * (streams ? WARM_UP_TICKS : 1),
     measured: state.rounds >= warmUpRounds,
+    ...(streams ? { periodMs: periodOf(state)!, ticks: ticksOf(state, state.rounds) } : {}),
+    deadlineMs: state.rounds >= warmUpRounds ? deadlineMs : 0,
   };
   return ask(state, round, vehiclesOf(state), CAPTURE_TIMEOUT_MS, effects);
 }
 
 function go(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
   const { round, vehicles } = state.open!;
-  const afterMs = ROUND_TIMEOUT_FACTOR * state.makespanMs + CAPTURE_TIMEOUT_MS;
+  const lastMs = (round.ticks ?? 0) * (round.periodMs ?? 0);
+  const afterMs = lastMs + ROUND_TIMEOUT_FACTOR * state.makespanMs + CAPTURE_TIMEOUT_MS;
   return ask(state, { ...round, phase: 'go' }, vehicles, afterMs, effects);
 }
 
@@ -583,19 +733,16 @@ function ask(
   for (const vehicle of vehicles) effects.push({ kind: 'round', vehicle, round });
   effects.push({ kind: 'wake', round: round.round, phase: round.phase, afterMs });
   const plans = round.phase === 'go' ? state.plans : [];
-  return { ...state, lastRound: round.round, open: { round, waiting: vehicles, vehicles, plans } };
+  const lastRound = Math.max(state.lastRound, round.round);
+  return { ...state, lastRound, open: { round, waiting: vehicles, vehicles, plans } };
 }
 
 function progress(state: CoordinatorState, done: number): CoordinatorEffect {
   const { policies, warmUpRounds, rounds } = state.setup.campaign;
   const of = warmUpRounds + rounds;
-  return {
-    kind: 'progress',
-    policy: policies[state.policy]!,
-    done,
-    of,
-    predictedMs: (of - done) * state.makespanMs,
-  };
+  let predictedMs = 0;
+  for (let round = done; round < of; round++) predictedMs += streamsMs(state, round) + state.makespanMs;
+  return { kind: 'progress', policy: policies[state.policy]!, done, of, predictedMs };
 }
 
 function closeRound(state: CoordinatorState, effects: CoordinatorEffect[]): CoordinatorState {
@@ -612,7 +759,7 @@ function closeRound(state: CoordinatorState, effects: CoordinatorEffect[]): Coor
     effects.push({ kind: 'campaign-done' });
     return { ...closed, done: true };
   }
-  const fixedMs = median(Object.values(state.seen).flatMap((seen) => seen.fixedMs)) ?? state.fixedMs;
+  const fixedMs = knownFixedMs(state);
   const policy = last ? 0 : state.policy + 1;
   return { ...closed, policy, rounds: 0, seen: {}, links: {}, fixedMs, stale: true };
 }

@@ -24,6 +24,8 @@ export type VehicleEvent = { readonly atMs: number } & (
   /** No verdict came: the hello may have been before the roadside unit listened. */
   | { readonly kind: 'hello-due' }
   | { readonly kind: 'disconnected'; readonly reason: string }
+  /** The roadside unit does not know this node: it answers what was sent to it at `sentMs`. */
+  | { readonly kind: 'unknown'; readonly sentMs: number }
   | { readonly kind: 'verdict'; readonly accepted: boolean; readonly reason: string }
   | { readonly kind: 'measure-asked' }
   | { readonly kind: 'plan'; readonly plan: VehiclePlan }
@@ -33,6 +35,8 @@ export type VehicleEvent = { readonly atMs: number } & (
       readonly round: number;
       readonly frames: readonly { readonly frame: number; readonly camera: string }[];
     }
+  /** The cameras of this round's steady streams are to take their next frame. */
+  | { readonly kind: 'tick'; readonly round: number }
   | { readonly kind: 'run-done'; readonly frame: number; readonly overrun: boolean; readonly answer?: Answer }
   | { readonly kind: 'run-failed'; readonly frame: number; readonly reason: string }
   /** A tensor has left; `wireMs` is what it took on the wire. */
@@ -54,11 +58,13 @@ export type VehicleEvent = { readonly atMs: number } & (
 );
 
 export type VehicleEffect =
-  /** Say hello, and tell when it is due again. */
-  | { readonly kind: 'hello' }
+  /** Say hello with the highest epoch and round that were seen, and tell when it is due again. */
+  | { readonly kind: 'hello'; readonly epoch: number; readonly round: number }
   | { readonly kind: 'measure' }
   /** Take a frame from every camera and prepare it. */
   | { readonly kind: 'capture'; readonly round: Round }
+  /** Tell of `tick` when `afterMs` have passed. */
+  | { readonly kind: 'await-tick'; readonly round: number; readonly afterMs: number }
   | { readonly kind: 'ready'; readonly round: number; readonly cameras: readonly string[] }
   /** Run the segments between two cuts, for as long as the emulated vehicle would take if it says so. */
   | {
@@ -102,6 +108,8 @@ export type VehicleEffect =
       /** What its answer came through: absent where it was finished here. */
       readonly through?: { readonly epoch: number; readonly cut: number; readonly codec: Codec };
       readonly outcome: Outcome;
+      /** When its time began; absent for one whose round never did. */
+      readonly startMs?: number;
       readonly answer?: Answer;
       /** Why the frame did not go the planned way. */
       readonly reason?: string;
@@ -118,6 +126,11 @@ export interface RoundSummary {
   readonly epoch: number;
   readonly policy: string;
   readonly measured: boolean;
+  /** Of steady streams the time between two frames of a camera, and the one that the plan holds; 0: one frame of each. */
+  readonly periodMs: number;
+  readonly plannedPeriodMs: number;
+  /** 0: there is none. */
+  readonly deadlineMs: number;
   readonly startMs: number;
   readonly makespanMs: number;
   readonly predictedMs: number;

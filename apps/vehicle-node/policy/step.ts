@@ -5,79 +5,30 @@
  * ends in exactly one `finish`.
  */
 import {
-  type Codec,
   cloudOf,
-  isCoded,
-  type Outcome,
+  type JobReport,
+  MAX_REPORTED_JOBS,
   type Round,
   type StreamPlan,
   type TransferReport,
   type VehiclePlan,
 } from '@splitlane/proto';
+import { advance, type VehicleSetup } from './dispatch.ts';
 import type { Answer, VehicleEffect, VehicleEvent } from './events.ts';
-
-export interface VehicleSetup {
-  /** Number of the local-only cut: so many segments has the network. */
-  readonly lastCut: number;
-  /** Runs take the time of the plan's profile, not their own. */
-  readonly emulated: boolean;
-}
-
-type Stage =
-  | 'waiting' // for the processor, with its head to run
-  | 'running' // its head, or the whole network of a local job
-  | 'to-send'
-  | 'asking' // for the channel that vehicles share
-  | 'granted'
-  | 'sending'
-  | 'in-cloud'
-  | 'to-finish' // here, because the cloud will not
-  | 'finishing'
-  | 'done';
-
-interface Job {
-  readonly frame: number;
-  readonly camera: string;
-  /** Of the plan that its cut is from. */
-  readonly epoch: number;
-  readonly cut: number;
-  readonly codec: Codec;
-  /** The worker that is to run its tail; empty where none is there. */
-  readonly cloud: string;
-  /** What coding its tensor is to take on the vehicle that is emulated. */
-  readonly encodeMs: number;
-  /** What its tensor is planned to have on the wire. */
-  readonly plannedBytes: number;
-  /** After so long in transfer and cloud it is finished here. */
-  readonly giveUpMs: number;
-  readonly stage: Stage;
-  /** The cut that its tensor stands at. */
-  readonly at: number;
-  /** When the processor is to be done with it. */
-  readonly runEndMs?: number;
-  /** Its tensor has, or had, the channel that vehicles share. */
-  readonly wasGranted?: boolean;
-  readonly sendStartMs?: number;
-  readonly sentMs?: number;
-  /** What its tensor took on the wire. */
-  readonly wire?: Pick<TransferReport, 'wireBytes' | 'wireMs'>;
-  readonly reason?: string;
-  readonly outcome?: Outcome;
-  readonly tailMs?: number;
-  readonly fixedMs?: number;
-}
-
-interface RunningRound {
-  readonly round: Round;
-  readonly plan: VehiclePlan | undefined;
-  readonly startMs: number;
-  /** The connection was lost before or in this round: its jobs stay here even if it is back. */
-  readonly alone: boolean;
-  /** Workers that were lost before or in this round: they are not used even if they are back, unless a plan says so. */
-  readonly lost: readonly string[];
-  /** In the plan's order. */
-  readonly jobs: readonly Job[];
-}
+import {
+  type CapturedFrame,
+  type Ending,
+  finish,
+  hasWorker,
+  isOnProcessor,
+  isSteady,
+  type Job,
+  jobsOf,
+  leaveChannel,
+  type RunningRound,
+  type Stage,
+  wayOf,
+} from './job.ts';
 
 export interface VehicleState {
   readonly setup: VehicleSetup;
@@ -85,8 +36,12 @@ export interface VehicleState {
   readonly accepted: boolean;
   /** The plan of whole rounds. */
   readonly plan?: VehiclePlan | undefined;
-  /** The newest of all plans, those for a running round too. */
+  /** When it said hello last. */
+  readonly helloMs: number;
+  /** The newest of all plans, those for a running round too: older ones are not obeyed, whoever makes them. */
   readonly epoch: number;
+  /** The newest round that was asked for. */
+  readonly round: number;
   /** Workers of this plan that were lost since it came. */
   readonly lost: readonly string[];
   /** A round that was asked for, and its frames once they are captured. */
@@ -94,10 +49,12 @@ export interface VehicleState {
     | {
         readonly round: Round;
         readonly go: boolean;
-        readonly frames?: readonly { readonly frame: number; readonly camera: string }[];
+        readonly frames?: readonly CapturedFrame[];
       }
     | undefined;
   readonly running?: RunningRound | undefined;
+  /** The steady streams that ran last: a vehicle that is alone goes on with them. */
+  readonly streams?: Round | undefined;
 }
 
 export interface Step {
@@ -107,12 +64,11 @@ export interface Step {
 
 /** Stages in which a job waits for what others do, no longer than until it is given up. */
 const AWAITED: ReadonlySet<Stage> = new Set(['asking', 'granted', 'sending', 'in-cloud']);
-const NO_CLOUD = 'no cloud worker is there';
 const NEWER_ROUND = 'a newer round was asked for';
 const STOPPED = 'the vehicle was stopped';
-
+const NEWER_FRAME = 'a newer frame of its camera came';
 export function initialState(setup: VehicleSetup): VehicleState {
-  return { setup, connected: false, accepted: false, epoch: 0, lost: [] };
+  return { setup, connected: false, accepted: false, helloMs: 0, epoch: 0, round: 0, lost: [] };
 }
 
 export function step(state: VehicleState, event: VehicleEvent): Step {
@@ -122,8 +78,9 @@ export function step(state: VehicleState, event: VehicleEvent): Step {
 }
 
 function proceed(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
-  const begun = begin(state, atMs);
-  const next = conclude(advance(begun, atMs, effects), atMs, effects);
+  const begun = begin(state, atMs, effects);
+  const busy = begun.running && advance(begun.running, begun.setup, atMs, effects);
+  const next = conclude(withoutEnded({ ...begun, running: busy }), atMs, effects);
   // The round that waited for the end of this one begins now: no event may come to begin it later.
   return begun.running && !next.running ? proceed(next, atMs, effects) : next;
 }
@@ -131,11 +88,13 @@ function proceed(state: VehicleState, atMs: number, effects: VehicleEffect[]): V
 function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[]): VehicleState {
   switch (event.kind) {
     case 'connected':
-      effects.push({ kind: 'hello' });
-      return { ...state, connected: true, plan: undefined, epoch: 0, lost: [] };
+      return greet({ ...state, connected: true, plan: undefined, lost: [] }, event.atMs, effects);
     case 'hello-due':
-      if (state.connected && !state.accepted) effects.push({ kind: 'hello' });
-      return state;
+      return state.connected && !state.accepted ? greet(state, event.atMs, effects) : state;
+    case 'unknown':
+      // What was sent before the hello says nothing of it.
+      if (!state.connected || event.sentMs <= state.helloMs) return state;
+      return greet({ ...state, accepted: false }, event.atMs, effects);
     case 'disconnected':
       return withoutConnection({ ...state, connected: false, accepted: false }, event.reason, effects);
     case 'verdict':
@@ -148,7 +107,11 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
       return takePlan(state, event.plan, effects);
     case 'round':
       return takeRound(state, event.round, effects);
+    case 'tick':
+      return tick(state, event.round, event.atMs, effects);
     case 'captured': {
+      if (state.running?.capturing && state.running.round.round === event.round)
+        return takeFrames(state, event.frames, event.atMs, effects);
       if (state.next?.round.round !== event.round)
         return dropFrames(state, event.frames, NEWER_ROUND, effects);
       if (state.next.frames)
@@ -203,6 +166,12 @@ function react(state: VehicleState, event: VehicleEvent, effects: VehicleEffect[
   }
 }
 
+function greet(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
+  const { epoch, round } = state;
+  effects.push({ kind: 'hello', epoch, round });
+  return { ...state, helloMs: atMs };
+}
+
 function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect[]): VehicleState {
   const { lastCut } = state.setup;
   const { epoch } = state;
@@ -217,7 +186,36 @@ function takePlan(state: VehicleState, plan: VehiclePlan, effects: VehicleEffect
     return state;
   }
   if (plan.round !== 0) return revise({ ...state, epoch: plan.epoch }, plan);
-  return { ...state, plan, epoch: plan.epoch, lost: state.lost.filter((cloud) => !names(plan, cloud)) };
+  const running = state.running && isSteady(state.running.round) ? replanned(state, plan) : state.running;
+  return {
+    ...state,
+    running,
+    plan,
+    epoch: plan.epoch,
+    lost: state.lost.filter((cloud) => !names(plan, cloud)),
+  };
+}
+
+/** Frames of steady streams that have not begun go the way of the new plan, and whoever is in it is there again. */
+function replanned({ running, setup }: VehicleState, plan: VehiclePlan): RunningRound {
+  const { lost, jobs } = running!;
+  const waiting = jobs.filter(({ stage }) => stage === 'waiting');
+  const anew = waiting.flatMap((job) => jobsOf([job], plan, setup.lastCut, job.releaseMs));
+  return {
+    ...running!,
+    plan,
+    alone: false,
+    lost: lost.filter((cloud) => !names(plan, cloud)),
+    jobs: inOrder([...jobs.filter(({ stage }) => stage !== 'waiting'), ...anew], plan),
+  };
+}
+
+/** Those that wait come last, in the plan's order. */
+function inOrder(jobs: readonly Job[], plan: VehiclePlan | undefined): Job[] {
+  const order = plan?.streams.map(({ camera }) => camera) ?? [];
+  const begun = jobs.filter(({ stage }) => stage !== 'waiting');
+  const waiting = jobs.filter(({ stage }) => stage === 'waiting');
+  return [...begun, ...waiting.toSorted((a, b) => order.indexOf(a.camera) - order.indexOf(b.camera))];
 }
 
 function names(plan: VehiclePlan, cloud: string): boolean {
@@ -258,14 +256,67 @@ function redirected(job: Job, stream: StreamPlan | undefined, plan: VehiclePlan)
 function takeRound(state: VehicleState, round: Round, effects: VehicleEffect[]): VehicleState {
   if (round.phase === 'go')
     return state.next?.round.round === round.round ? { ...state, next: { ...state.next, go: true } } : state;
+  // Asked for twice, or late.
+  if (round.round <= state.round) return state;
   if (state.next?.frames) dropFrames(state, state.next.frames, NEWER_ROUND, effects);
   effects.push({ kind: 'capture', round });
-  return { ...state, next: { round, go: false } };
+  const running = state.running && { ...state.running, isLast: true };
+  return { ...state, running, round: round.round, next: { round, go: false } };
+}
+
+/** It is time for the next frame of every camera. */
+function tick(state: VehicleState, number: number, atMs: number, effects: VehicleEffect[]): VehicleState {
+  const { running } = state;
+  if (running?.round.round !== number || !isSteady(running.round) || !goesOn(running, state)) return state;
+  const { round, capturing, ticks } = running;
+  awaitTick(running, ticks + 1, atMs, effects);
+  const next = { ...state, running: { ...running, ticks: ticks + 1, capturing: true } };
+  if (!capturing)
+    effects.push({ kind: 'capture', round: { ...round, frameIndex: round.frameIndex + ticks } });
+  else
+    effects.push({
+      kind: 'fault',
+      fault: 'tick-missed',
+      detail: `frame ${ticks}: the cameras are not ready`,
+    });
+  return next;
+}
+
+/** Whether its cameras have frames to come: a vehicle that is alone does not stop seeing. */
+function goesOn({ round, ticks, isLast }: RunningRound, { connected }: VehicleState): boolean {
+  return !isLast && (ticks < (round.ticks ?? 0) || !connected);
+}
+
+function awaitTick(
+  { round, startMs }: Pick<RunningRound, 'round' | 'startMs'>,
+  ticks: number,
+  atMs: number,
+  effects: VehicleEffect[],
+): void {
+  const afterMs = Math.max(0, startMs + ticks * round.periodMs! - atMs);
+  effects.push({ kind: 'await-tick', round: round.round, afterMs });
+}
+
+/** New frames of steady streams: of a camera the newest waits, and none besides. */
+function takeFrames(
+  state: VehicleState,
+  frames: readonly CapturedFrame[],
+  atMs: number,
+  effects: VehicleEffect[],
+): VehicleState {
+  const running = state.running!;
+  const isNewer = new Set(frames.map(({ camera }) => camera));
+  const kept = running.jobs.map((job) => {
+    if (job.stage !== 'waiting' || !isNewer.has(job.camera)) return job;
+    return finish(job, { outcome: 'shed', reason: NEWER_FRAME }, effects);
+  });
+  const jobs = inOrder([...kept, ...jobsOf(frames, state.plan, state.setup.lastCut, atMs)], state.plan);
+  return { ...state, running: { ...running, capturing: false, jobs } };
 }
 
 function dropFrames(
   state: VehicleState,
-  frames: readonly { readonly frame: number; readonly camera: string }[],
+  frames: readonly CapturedFrame[],
   reason: string,
   effects: VehicleEffect[],
 ): VehicleState {
@@ -345,11 +396,6 @@ function takeGrant(
   return state;
 }
 
-/** The channel that was granted to a job's tensor is free again. */
-function leaveChannel({ frame, wasGranted }: Job, whole: boolean, effects: VehicleEffect[]): void {
-  if (wasGranted) effects.push({ kind: 'end-channel', frame, whole });
-}
-
 /** Breaks a transfer off. */
 function stopSending(job: Job, effects: VehicleEffect[]): void {
   effects.push({ kind: 'stop-send', frame: job.frame });
@@ -375,6 +421,11 @@ function giveUp(state: VehicleState, frame: number, atMs: number, effects: Vehic
 
 /** What was to go through the cloud is finished here, from the cut that it has reached. */
 function withoutConnection(state: VehicleState, reason: string, effects: VehicleEffect[]): VehicleState {
+  const { running, next, streams } = state;
+  if (!running && !next && streams) {
+    effects.push({ kind: 'capture', round: streams });
+    return { ...state, next: { round: streams, go: false } };
+  }
   if (!state.running) return state;
   const jobs = state.running.jobs.map((job) => withheld(job, reason, effects));
   return { ...state, running: { ...state.running, alone: true, jobs } };
@@ -403,120 +454,39 @@ function withName(names: readonly string[], name: string): readonly string[] {
   return names.includes(name) ? names : [...names, name];
 }
 
-/** Whether the worker that is to run a job's tail is there, as far as known. */
-function hasWorker({ alone, lost }: RunningRound, { cloud }: Job): boolean {
-  return !alone && cloud !== '' && !lost.includes(cloud);
-}
-
 /** Starts the captured round when it is told to, or when nobody is there to tell. */
-function begin(state: VehicleState, atMs: number): VehicleState {
-  const { next, plan, setup } = state;
-  if (state.running || !next?.frames || !(next.go || !state.connected)) return state;
-  const order = plan?.streams.map(({ camera }) => camera) ?? [];
-  const place = (camera: string): number => (order.indexOf(camera) + order.length + 1) % (order.length + 1);
-  const jobs = next.frames
-    .toSorted((a, b) => place(a.camera) - place(b.camera))
-    .map(({ frame, camera }): Job => {
-      const stream = plan?.streams.find((planned) => planned.camera === camera);
-      const way = stream && plan ? wayOf(stream, plan) : { ...LOCAL, cut: setup.lastCut };
-      const left = plan?.cloud === '' && plan.policy !== 'lo' ? { reason: NO_CLOUD } : {};
-      return {
-        frame,
-        camera,
-        epoch: plan?.epoch ?? 0,
-        ...way,
-        stage: 'waiting',
-        at: 0,
-        ...left,
-      };
-    });
-  const { connected, lost } = state;
-  const running = { round: next.round, plan, startMs: atMs, alone: !connected, lost, jobs };
-  return { ...state, next: undefined, running };
-}
-
-type Way = Pick<Job, 'cut' | 'codec' | 'cloud' | 'encodeMs' | 'plannedBytes' | 'giveUpMs'>;
-const LOCAL: Omit<Way, 'cut'> = { codec: 'float32', cloud: '', encodeMs: 0, plannedBytes: 0, giveUpMs: 0 };
-
-/** How a plan has a camera's frame go. */
-function wayOf(stream: StreamPlan, plan: VehiclePlan): Way {
-  const { cut, codec, uplinkStartMs, uplinkEndMs, giveUpMs = 0 } = stream;
-  return {
-    cut,
-    codec,
-    cloud: cloudOf(stream, plan),
-    encodeMs: encodeMsOf(stream, plan),
-    plannedBytes: ((uplinkEndMs - uplinkStartMs) * plan.uplinkBps) / 8000,
-    giveUpMs: giveUpMs > 0 ? giveUpMs : plan.jobTimeoutMs,
+function begin(state: VehicleState, startMs: number, effects: VehicleEffect[]): VehicleState {
+  const { next, plan, setup, connected, lost } = state;
+  if (state.running || !next?.frames || !(next.go || !connected)) return state;
+  const { round } = next;
+  const running: RunningRound = {
+    ...{ round, plan, startMs, alone: !connected, lost },
+    jobs: jobsOf(next.frames, plan, setup.lastCut, startMs),
+    ...{ ended: [], ticks: 1, capturing: false, isLast: false, begun: {} },
   };
+  if (!isSteady(round)) return { ...state, next: undefined, running };
+  awaitTick(running, 1, startMs, effects);
+  return { ...state, next: undefined, running, streams: round };
 }
 
-/** What a planned head takes besides its segments: the coding of its tensor. */
-function encodeMsOf(stream: StreamPlan, plan: VehiclePlan): number {
-  if (!isCoded(stream.codec)) return 0;
-  const segmentsMs = plan.segmentMs.slice(0, stream.cut).reduce((sum, ms) => sum + ms, 0);
-  return Math.max(0, stream.headEndMs - stream.headStartMs - segmentsMs);
-}
-
-/** Gives the processor and the uplink their next job. */
-function advance(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
-  const { running, setup } = state;
-  if (!running) return state;
-  const plan = running.plan;
-  const isSent = ({ cut }: Job): boolean => cut < setup.lastCut;
-  // Where other workers are there, a plan for this round may still give them what a lost one was to have.
-  const someWorker = running.jobs.some((job) => isSent(job) && hasWorker(running, job));
-  const jobs = [...running.jobs];
-  const busy = (...stages: Stage[]): boolean => jobs.some(({ stage }) => stages.includes(stage));
-  /** Returns when it is to be done. */
-  const run = (job: Job, from: number, to: number, stage: 'head' | 'local'): number => {
-    const codes = stage === 'head' && isCoded(job.codec);
-    const encodeAs = codes ? { encodeAs: job.codec } : {};
-    const segmentMs = plan?.segmentMs.slice(from, to) ?? [];
-    const plannedMs = segmentMs.reduce((sum, ms) => sum + ms, codes ? job.encodeMs : 0);
-    const emulated = setup.emulated && plan ? { emulatedMs: plannedMs } : {};
-    effects.push({ kind: 'run', frame: job.frame, from, to, stage, ...encodeAs, ...emulated });
-    return atMs + plannedMs;
-  };
-
-  jobs.forEach((job, index) => {
-    if (job.stage !== 'waiting' || busy('running', 'finishing')) return;
-    if (!someWorker && isSent(job)) {
-      const reason = job.reason ?? NO_CLOUD;
-      const runEndMs = run(job, 0, setup.lastCut, 'local');
-      jobs[index] = { ...job, stage: 'running', cut: setup.lastCut, reason, runEndMs };
-    } else if (job.cut === 0 && !isCoded(job.codec)) {
-      jobs[index] = { ...job, stage: 'to-send' };
-    } else {
-      jobs[index] = { ...job, stage: 'running', runEndMs: run(job, 0, job.cut, 'head') };
-    }
+/** What has ended leaves the round. */
+function withoutEnded(state: VehicleState): VehicleState {
+  const { running } = state;
+  const done = running?.jobs.filter(({ stage }) => stage === 'done') ?? [];
+  if (!running || done.length === 0) return state;
+  const reports = done.map(({ camera, cut, codec, cloud, outcome, tailMs = 0, fixedMs = 0 }): JobReport => {
+    return { camera, cloud, cut, codec, outcome: outcome!, tailMs, fixedMs };
   });
-  jobs.forEach((job, index) => {
-    if ((job.stage !== 'to-send' && job.stage !== 'granted') || !hasWorker(running, job)) return;
-    const { frame, camera, epoch, cut, codec, cloud } = job;
-    const tensor = { frame, camera, epoch, cut, codec, cloud };
-    if (job.stage === 'to-send' && plan?.granted) {
-      jobs[index] = { ...job, stage: 'asking' };
-      effects.push({ kind: 'ask-channel', ...tensor }, { kind: 'wake', frame, afterMs: job.giveUpMs });
-    } else if (!busy('sending')) {
-      jobs[index] = { ...job, stage: 'sending', sendStartMs: atMs };
-      effects.push({ kind: 'send', ...tensor });
-      if (job.stage === 'to-send') effects.push({ kind: 'wake', frame, afterMs: job.giveUpMs });
-    }
-  });
-  jobs.forEach((job, index) => {
-    const isLeft = job.stage === 'to-finish' || (job.stage === 'to-send' && !hasWorker(running, job));
-    if (!isLeft || busy('running', 'finishing')) return;
-    const { reason = NO_CLOUD } = job;
-    jobs[index] = { ...job, stage: 'finishing', reason, runEndMs: run(job, job.at, setup.lastCut, 'local') };
-  });
-  return { ...state, running: { ...running, jobs } };
+  const jobs = running.jobs.filter(({ stage }) => stage !== 'done');
+  const ended = [...running.ended, ...reports].slice(-MAX_REPORTED_JOBS);
+  return { ...state, running: { ...running, jobs, ended } };
 }
 
 /** Ends the round when its last job has ended. */
 function conclude(state: VehicleState, atMs: number, effects: VehicleEffect[]): VehicleState {
   const { running } = state;
-  if (!running || running.jobs.some(({ stage }) => stage !== 'done')) return state;
+  if (!running || running.jobs.length > 0) return state;
+  if (isSteady(running.round) && (running.capturing || goesOn(running, state))) return state;
   const { round, plan, startMs } = running;
   const makespanMs = atMs - startMs;
   effects.push({
@@ -526,6 +496,9 @@ function conclude(state: VehicleState, atMs: number, effects: VehicleEffect[]): 
       epoch: plan?.epoch ?? 0,
       policy: plan?.policy ?? 'lo',
       measured: round.measured,
+      periodMs: round.periodMs ?? 0,
+      plannedPeriodMs: plan?.periodMs ?? 0,
+      deadlineMs: round.deadlineMs ?? 0,
       startMs,
       makespanMs,
       predictedMs: plan?.makespanMs ?? 0,
@@ -535,15 +508,7 @@ function conclude(state: VehicleState, atMs: number, effects: VehicleEffect[]): 
       round: round.round,
       makespanMs,
       uplinkBps: plan?.uplinkBps ?? 0,
-      jobs: running.jobs.map(({ camera, cut, codec, cloud, outcome, tailMs = 0, fixedMs = 0 }) => ({
-        camera,
-        cloud,
-        cut,
-        codec,
-        outcome: outcome!,
-        tailMs,
-        fixedMs,
-      })),
+      jobs: [...running.ended],
     },
   });
   return { ...state, running: undefined };
@@ -555,22 +520,6 @@ function withJob(state: VehicleState, frame: number, change: (job: Job) => Job):
   return { ...state, running: { ...state.running, jobs } };
 }
 
-function isOnProcessor({ stage }: Job): boolean {
-  return stage === 'running' || stage === 'finishing';
-}
-
-interface Ending extends Pick<VehicleEffect & { kind: 'finish' }, 'through'> {
-  readonly outcome: Outcome;
-  readonly answer?: Answer;
-  readonly reason?: string;
-}
-
 function localOutcome(answer: Answer, job: Job): Ending {
   return { outcome: 'local', answer, ...(job.reason === undefined ? {} : { reason: job.reason }) };
-}
-
-function finish(job: Job, ending: Ending, effects: VehicleEffect[]): Job {
-  if (job.stage === 'done') return job;
-  effects.push({ kind: 'finish', frame: job.frame, camera: job.camera, ...ending });
-  return { ...job, stage: 'done', outcome: ending.outcome };
 }

@@ -23,11 +23,20 @@ test('A node’s log begins with who wrote it, with what software, configuration
   await log.stop();
   const [reader] = openRun(place);
   assert.equal(reader!.file, path.join(place, 'vehicle-1.sqlite'));
+  const [run] = reader!.rows('run');
+  assert.match(run!.id, /^[0-9a-f]{32}$/);
   assert.deepEqual(
     reader!.rows('run').map((row) => ({ ...row })),
     [
       {
-        ...{ node: 'vehicle-1', role: 'vehicle', software_version: '0.1.0', config: '{"cameras":4}' },
+        ...{
+          id: run!.id,
+          start: 1,
+          node: 'vehicle-1',
+          role: 'vehicle',
+          software_version: '0.1.0',
+          config: '{"cameras":4}',
+        },
         ...{ model_hash: null, start_wall_ms: 1000, start_ms: 1000 },
       },
     ],
@@ -125,9 +134,13 @@ test('A node that is started again in the same run gets a file of its own.', asy
     await log.start(FACTS);
     await log.stop();
   }
-  assert.deepEqual(readdirSync(place).sort(), [
-    'vehicle-1.2.sqlite',
-    'vehicle-1.3.sqlite',
-    'vehicle-1.sqlite',
-  ]);
+  const logs = readdirSync(place).filter((name) => name.endsWith('.sqlite'));
+  assert.deepEqual(logs.sort(), ['vehicle-1.2.sqlite', 'vehicle-1.3.sqlite', 'vehicle-1.sqlite']);
+  const readers = openRun(place);
+  assert.deepEqual(
+    readers.map((reader) => reader.rows('run')[0]!.start),
+    [2, 3, 1],
+  );
+  assert.equal(new Set(readers.map((reader) => reader.rows('run')[0]!.id)).size, 3);
+  for (const reader of readers) reader.close();
 });

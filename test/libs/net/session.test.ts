@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Aedes } from 'aedes';
-import { systemClock } from '../../../libs/clock/index.ts';
+import { type Clock, FakeClock, systemClock } from '../../../libs/clock/index.ts';
 import { Link, Session, type SessionOptions } from '../../../libs/net/index.ts';
 import { encode, type MessageOf, topicOf } from '../../../libs/proto/index.ts';
 import { until } from './loopback.ts';
@@ -48,6 +48,7 @@ function node(context: TestContext, port: number, name: string, more: Partial<Se
     host: '127.0.0.1',
     port,
     node: name,
+    clock: systemClock,
     onConnect: () => seen.connected++,
     onDisconnect: (reason) => seen.gone.push(reason),
     onRejected: (reason) => seen.rejected.push(reason),
@@ -130,11 +131,7 @@ test('Without a connection nothing is published, and that is said.', async (cont
 });
 
 test('A broker that is not there is reported with the reason, and the session can be stopped all the same.', async (context) => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  const { session, seen } = node(context, port, 'cloud');
+  const { session, seen } = node(context, await freePort(), 'cloud');
   session.start();
   await until(() => seen.gone.length > 0);
   assert.match(seen.gone[0]!, /ECONNREFUSED/);
@@ -201,4 +198,130 @@ test('A node that comes, breaks off, comes back by itself and says goodbye is on
     (each) => `${topicOf('presence', 'vehicle-1')} ${encode('presence', { online: each }).toString('hex')}`,
   );
   assert.deepEqual(mine, [online, offline, online, offline]);
+});
+
+/** A port of this machine where nobody listens, and where somebody may later. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A clock that stands still until it is moved, and what it was asked to wait. */
+function recordingClock(): { fake: FakeClock; clock: Clock; waits: number[] } {
+  const fake = new FakeClock();
+  const waits: number[] = [];
+  const clock: Clock = {
+    ...{ now: () => fake.now(), wallMs: () => fake.wallMs(), sleep: (ms) => fake.sleep(ms) },
+    after: (ms, run) => {
+      waits.push(ms);
+      return fake.after(ms, run);
+    },
+  };
+  return { fake, clock, waits };
+}
+
+test('A connection that breaks at once is no success: only after one that stood do the waits begin anew.', async (context) => {
+  const { port, sockets } = await broker(context);
+  const { fake, clock, waits } = recordingClock();
+  const { session, seen } = node(context, port, 'vehicle-1', { clock });
+  session.start();
+  const lose = async (after: number): Promise<void> => {
+    await until(() => seen.connected === waits.length + 1);
+    fake.advance(after);
+    for (const socket of sockets) socket.destroy();
+    const { length } = waits;
+    await until(() => waits.length > length);
+    fake.advance(waits.at(-1)!);
+  };
+  for (let loss = 0; loss < 12; loss++) await lose(9000);
+  assert.ok(Math.max(...waits.slice(-6)) > 2000, `${waits}`);
+  for (let loss = 0; loss < 6; loss++) await lose(10_000);
+  assert.ok(Math.max(...waits.slice(-6)) < 250, `${waits}`);
+});
+
+test('A broker that is gone is tried again after waits that grow, in which nothing is tried.', async (context) => {
+  let attempts = 0;
+  const server = createServer((socket) => {
+    attempts++;
+    socket.destroy();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  const { fake, clock, waits } = recordingClock();
+  const { port } = server.address() as { port: number };
+  const { session, seen } = node(context, port, 'vehicle-1', { clock });
+  session.start();
+  const bounds = [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000];
+  for (const [index, bound] of bounds.entries()) {
+    await until(() => waits.length === index + 1);
+    assert.deepEqual([attempts, seen.gone.length], [index + 1, index + 1]);
+    const wait = waits[index]!;
+    assert.ok(wait >= 0 && wait < bound, `wait ${index}: ${wait}`);
+    fake.advance(Math.max(0, wait - 1e-6));
+    await new Promise(setImmediate);
+    assert.equal(attempts, index + 1);
+    fake.advance(1e-3);
+  }
+  await until(() => attempts === bounds.length + 1);
+  assert.ok(Math.max(...waits) > 1000, `${waits}`);
+  // Another node, or another start, waits otherwise.
+  const other = node(context, port, 'vehicle-2', { clock });
+  other.session.start();
+  await until(() => other.seen.gone.length === 1);
+  assert.notEqual(waits.at(-1), waits[0]);
+});
+
+test('A session that is stopped while it waits tries nothing any more.', async (context) => {
+  const clock = new FakeClock();
+  const { session, seen } = node(context, await freePort(), 'vehicle-1', { clock });
+  session.start();
+  await until(() => seen.gone.length === 1);
+  await session.stop();
+  clock.advance(1e6);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(seen.gone.length, 1);
+});
+
+test('A connection that is dropped is gone with the reason, and is made anew; without one nothing is dropped.', async (context) => {
+  const { port, sockets } = await broker(context);
+  const { session, seen } = node(context, port, 'vehicle-1');
+  session.drop('nothing is there');
+  session.start();
+  session.drop('nothing is there yet');
+  await until(() => seen.connected === 1);
+  session.drop('nobody answers');
+  await until(() => seen.connected === 2);
+  assert.deepEqual(seen.gone, ['nobody answers']);
+  await until(() => sockets.size === 1);
+});
+
+test('What was not acknowledged when the connection broke comes after the next one is made.', async (context) => {
+  const { port, sockets } = await broker(context);
+  const listener = node(context, port, 'listener');
+  const rounds: number[] = [];
+  listener.session.subscribe('ready', '+', ({ round }) => rounds.push(round));
+  listener.session.start();
+  await until(() => listener.seen.connected === 1);
+  const before = new Set(sockets);
+  let held = false;
+  const { session, seen } = node(context, port, 'vehicle-1', {
+    // What is written is lost on its way, as with a cable that is cut.
+    wrap: (socket) => {
+      const write = socket.write.bind(socket);
+      socket.write = ((...args: Parameters<typeof write>) => (held ? true : write(...args))) as never;
+      return new Link(socket, {}, systemClock);
+    },
+  });
+  session.start();
+  await until(() => seen.connected === 1);
+  held = true;
+  assert.equal(session.publish('ready', 'vehicle-1', { round: 3, cameras: [] }), true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  held = false;
+  for (const socket of sockets) if (!before.has(socket)) socket.destroy();
+  await until(() => seen.connected === 2 && rounds.length > 0);
+  assert.deepEqual(rounds, [3]);
 });

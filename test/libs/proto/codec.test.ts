@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { MAX_BATCH_BYTES } from '../../../libs/journal/hand-over.ts';
 import {
   decode,
   encode,
@@ -162,7 +163,8 @@ test('A message of the largest lengths of its schema still fits into the limit o
   fits('ready', { round: 0xffffffff, cameras });
   fits('hello', {
     ...{ protocol: 1, role: 'vehicle', modelHash: 'f'.repeat(64), cameras, vehicleMs: time },
-    ...{ uplinkBps: 1e12, rttMs: time, workers: 1024, firstCut: 4096 },
+    ...{ uplinkBps: 1e12, rttMs: time, workers: 1024, firstCut: 4096, epoch: 0xffffffff, round: 0xffffffff },
+    channel: camera,
   });
   fits('report', {
     ...{ round: 1, makespanMs: time, uplinkBps: 1e12 },
@@ -177,6 +179,7 @@ test('A message of the largest lengths of its schema still fits into the limit o
       jobTimeoutMs: time,
       round: 0,
       granted: true,
+      periodMs: time,
     },
     streams: cameras.map(() => ({
       ...job,
@@ -198,6 +201,15 @@ test('A message of the largest lengths of its schema still fits into the limit o
     ...{ totalBytes: 256 * 1024 * 1024, offset: 128 * 1024 * 1024, data: new Uint8Array(MAX_CHUNK_BYTES) },
     ...{ frameWidth: 65_535, frameHeight: 65_535 },
   });
+  const run = { run: 'f'.repeat(32), number: 0xffffffff };
+  const position = new Array(16).fill(0xffffffff);
+  fits('logBatch', {
+    ...run,
+    after: position,
+    through: position,
+    rows: new Uint8Array(MAX_BATCH_BYTES).fill(1),
+  });
+  fits('logAck', { ...run, position });
   const hundred = Array.from({ length: 100 }, () => ({ index: 0xffffffff, label: wide.repeat(200) }));
   const top = hundred.map((named) => ({ ...named, score: -1e300 }));
   const area = { left: 1 / 3, top: 1 / 3, width: 65_534 + 1 / 3, height: 65_534 + 1 / 3 };
@@ -294,7 +306,7 @@ test('Times and rates that are negative, no numbers or endless are refused.', ()
 
 const PLAN: MessageOf<'plan'> = {
   ...{ epoch: 3, policy: 'jps', cloud: 'cloud', makespanMs: 9, lowerBoundMs: 8, segmentMs: [1, 2] },
-  ...{ uplinkBps: 1e6, jobTimeoutMs: 100, round: 0, granted: false },
+  ...{ uplinkBps: 1e6, jobTimeoutMs: 100, round: 0, granted: false, periodMs: 0 },
   streams: [
     {
       ...{ camera: 'front', cut: 2, codec: 'float32', headStartMs: 0, headEndMs: 3, uplinkStartMs: 3 },

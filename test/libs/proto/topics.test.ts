@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import {
   MAX_CHUNK_BYTES,
   MAX_PACKET_BYTES,
+  mayPublish,
+  maySubscribe,
   packetBytes,
   parseTopic,
   type TopicKey,
@@ -139,4 +141,50 @@ test('Every topic leads from some kind of node to another, and a vehicle’s own
     );
     if (pattern.startsWith('vehicle/')) assert.ok(([...from, ...to] as string[]).includes('vehicle'), entry);
   }
+});
+
+test('A node speaks in its own name only, a worker answers any vehicle once it is let in, and the roadside unit is the roadside unit.', () => {
+  const vehicle = { id: 'vehicle-1', role: 'vehicle' } as const;
+  const cloud = { id: 'cloud-1', role: 'cloud' } as const;
+  const unit = { id: 'unit', role: 'roadside-unit' } as const;
+  const stranger = { id: 'vehicle-1' };
+  for (const entry of KEYS) {
+    const from: readonly string[] = topics[entry].from;
+    const own = topicOf(entry, 'vehicle-1', 'cloud-1');
+    const another = topicOf(entry, 'vehicle-2', 'cloud-1');
+    const inOwnName = from.includes('vehicle');
+    assert.equal(mayPublish(own, vehicle), inOwnName, entry);
+    assert.equal(mayPublish(own, stranger), inOwnName, entry);
+    assert.equal(mayPublish(another, vehicle), false, entry);
+    assert.equal(mayPublish(own, unit), from.includes('roadside-unit'), entry);
+    assert.equal(mayPublish(own, cloud), entry === 'result', entry);
+    assert.equal(mayPublish(topicOf(entry, 'cloud-1'), cloud), from.includes('cloud'), entry);
+    assert.equal(mayPublish(`${own}/more`, unit), false);
+  }
+  assert.equal(mayPublish(topicOf('result', 'vehicle-1'), { id: 'cloud-1' }), false);
+});
+
+test('A node hears what is for it, tensors for itself, and of all others their presence and plans.', () => {
+  for (const id of ['vehicle-1', 'any', '0'])
+    for (const entry of KEYS) {
+      const hears = (filter: string): boolean => maySubscribe(filter, { id });
+      const forAll = entry === 'presence' || entry === 'plan';
+      if (entry === 'tensor') {
+        assert.ok(hears(topicOf('tensor', '+', id)));
+        for (const filter of [
+          topicOf('tensor', '+', 'cloud-1'),
+          topicOf('tensor', id, '+'),
+          topicOf('tensor', '+'),
+        ])
+          assert.equal(hears(filter), false, filter);
+        continue;
+      }
+      assert.ok(hears(topicOf(entry, id)), entry);
+      assert.equal(hears(topicOf(entry, '+')), forAll, entry);
+      assert.equal(hears(topicOf(entry, 'vehicle-2')), forAll, entry);
+      assert.ok(maySubscribe(topicOf(entry, '+'), { id: 'unit', role: 'roadside-unit' }), entry);
+    }
+  for (const filter of ['#', 'splitlane/#', 'splitlane/v1/+/+/plan', '$SYS/+', ''])
+    for (const role of ['vehicle', 'roadside-unit'] as const)
+      assert.equal(maySubscribe(filter, { id: 'vehicle-1', role }), false, filter);
 });

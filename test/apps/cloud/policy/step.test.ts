@@ -71,6 +71,8 @@ function inShort(effect: CloudEffect): string {
       return `drop ${effect.job.frame}: ${effect.reason}`;
     case 'refused':
       return `refused: ${effect.reason}`;
+    case 'hello':
+      return effect.epoch > 0 ? `hello, seen ${effect.epoch}` : 'hello';
     default:
       return effect.kind;
   }
@@ -221,7 +223,7 @@ describe('Which tensors are taken', () => {
 
   test('After a new connection the plans are forgotten: they are retained, and come again.', () => {
     const { state } = drive(
-      [[{ kind: 'disconnected', reason: 'gone' }], [{ kind: 'connected' }, 'hello']],
+      [[{ kind: 'disconnected', reason: 'gone' }], [{ kind: 'connected' }, 'hello, seen 1']],
       known,
     );
     assert.match(refusal(state, 'vehicle-1', chunk(1))!, /no plan of epoch 1/);
@@ -304,6 +306,33 @@ test('Hello is said until a verdict has come, a refusal ends the node, and it me
     [{ kind: 'connected' }, 'hello'],
     [{ kind: 'hello-due' }, 'hello'],
     [{ kind: 'verdict', accepted: false, reason: 'one is there' }, 'refused: one is there'],
+  ]);
+});
+
+test('Hello is said again where the roadside unit does not know the worker, and not for what was before the last one.', () => {
+  drive([
+    [{ kind: 'unknown', sentMs: 1 }],
+    [{ kind: 'connected' }, 'hello'],
+    [{ kind: 'unknown', sentMs: 1 }],
+    [{ kind: 'verdict', accepted: true, reason: '' }],
+    [{ kind: 'unknown', sentMs: 2 }, 'hello'],
+    [{ kind: 'hello-due' }, 'hello'],
+    [{ kind: 'unknown', sentMs: 4 }],
+    [{ kind: 'disconnected', reason: 'gone' }],
+    [{ kind: 'unknown', sentMs: 9 }],
+  ]);
+});
+
+test('Hello says the highest epoch of any vehicle, of connections that are over too.', () => {
+  drive([
+    [{ kind: 'connected' }, 'hello'],
+    [plan('vehicle-1', 8, stream('camera-1', 1))],
+    [plan('vehicle-2', 5, stream('camera-1', 1))],
+    [plan('vehicle-1', 7, stream('camera-1', 1)), 'fault'],
+    [{ kind: 'disconnected', reason: 'gone' }],
+    [{ kind: 'connected' }, 'hello, seen 8'],
+    [plan('vehicle-2', 6, stream('camera-1', 1))],
+    [{ kind: 'hello-due' }, 'hello, seen 8'],
   ]);
 });
 

@@ -4,16 +4,19 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { connectAsync, type MqttClient } from 'mqtt';
-import { generate } from 'mqtt-packet';
+import { generate, type IConnectPacket } from 'mqtt-packet';
 import { Broker, BrokerError } from '../../../../apps/roadside-unit/io/broker.ts';
-import { systemClock } from '../../../../libs/clock/clock.ts';
-import { MAX_CHUNK_BYTES, MAX_PACKET_BYTES } from '../../../../libs/proto/topics.ts';
+import { FakeClock, systemClock } from '../../../../libs/clock/clock.ts';
+import { MAX_CHUNK_BYTES, MAX_PACKET_BYTES, topicOf } from '../../../../libs/proto/topics.ts';
 
 const HOST = '127.0.0.1';
+const OWNER = 'roadside-unit';
+/** A link as fast as any. */
+const FAST_BPS = 1e9;
 
 async function start(t: TestContext): Promise<{ port: number; faults: string[]; broker: Broker }> {
   const faults: string[] = [];
-  const broker = new Broker(systemClock, (kind, detail) => faults.push(`${kind} ${detail}`));
+  const broker = new Broker(OWNER, systemClock, (kind, detail) => faults.push(`${kind} ${detail}`));
   const port = await broker.start(HOST, 0);
   t.after(() => broker.stop());
   return { port, faults, broker };
@@ -63,15 +66,16 @@ function inbox(of: MqttClient): () => Promise<Buffer> {
 }
 
 test('Messages arrive byte for byte, from empty ones to the largest that a node sends, in their order.', async (t) => {
-  const { port, faults } = await start(t);
+  const { port, faults, broker } = await start(t);
   const [sender, receiver] = [await client(t, port, 'sender'), await client(t, port, 'receiver')];
-  await receiver.subscribeAsync('tensors/#', { qos: 1 });
+  broker.admit('sender', 'vehicle', FAST_BPS);
+  await receiver.subscribeAsync(topicOf('tensor', '+', 'receiver'), { qos: 1 });
   const next = inbox(receiver);
   const sizes = [0, 1, 127, 128, 16_384, MAX_CHUNK_BYTES, MAX_PACKET_BYTES - 100];
   const sent = sizes.flatMap((size, index) => [bytesOf(size, index), bytesOf(size, index + 100)]);
   for (const [index, bytes] of sent.entries()) {
     const qos = index % 2 === 0 ? 0 : 1;
-    sender.publish('tensors/a', bytes, { qos });
+    sender.publish(topicOf('tensor', 'sender', 'receiver'), bytes, { qos });
     assert.deepEqual(await next(), bytes, `message ${index}, ${bytes.length} bytes, QoS ${qos}`);
   }
   assert.deepEqual(faults, []);
@@ -80,7 +84,8 @@ test('Messages arrive byte for byte, from empty ones to the largest that a node 
 test('Whoever pushes megabytes before its CONNECT is cut off and counted, and others go on meanwhile.', async (t) => {
   const { port, faults } = await start(t);
   const other = await client(t, port, 'other');
-  await other.subscribeAsync('echo', { qos: 1 });
+  const echo = topicOf('presence', 'other');
+  await other.subscribeAsync(echo, { qos: 1 });
   const next = inbox(other);
 
   const pusher = rawSocket(t, port);
@@ -95,7 +100,7 @@ test('Whoever pushes megabytes before its CONNECT is cut off and counted, and ot
   push();
   const cutOff = closed(pusher);
   for (let i = 0; i < 5; i++) {
-    await other.publishAsync('echo', `message ${i}`, { qos: 1 });
+    await other.publishAsync(echo, `message ${i}`, { qos: 1 });
     assert.equal((await next()).toString(), `message ${i}`);
   }
   await cutOff;
@@ -106,14 +111,14 @@ test('Whoever pushes megabytes before its CONNECT is cut off and counted, and ot
     offences[0]!,
     /^door 127\.0\.0\.1:\d+: \d+ bytes before it was accepted, at most 4096 are allowed$/,
   );
-  await other.publishAsync('echo', 'still here', { qos: 1 });
+  await other.publishAsync(echo, 'still here', { qos: 1 });
   assert.equal((await next()).toString(), 'still here');
 });
 
 test('Whoever sends a packet larger than any of ours is cut off and counted, and others go on meanwhile.', async (t) => {
   const { port, faults } = await start(t);
   const other = await client(t, port, 'other');
-  await other.subscribeAsync('#', { qos: 1 });
+  await other.subscribeAsync(topicOf('presence', '+'), { qos: 1 });
   const next = inbox(other);
 
   const sender = rawSocket(t, port);
@@ -122,13 +127,42 @@ test('Whoever sends a packet larger than any of ours is cut off and counted, and
   const [connack] = (await once(sender, 'data')) as [Buffer];
   assert.deepEqual([...connack], [0x20, 2, 0, 0]);
   const payload = Buffer.alloc(MAX_PACKET_BYTES + 1);
-  sender.write(generate({ cmd: 'publish', topic: 'a', payload, qos: 0, dup: false, retain: false }));
+  const topic = topicOf('presence', 'sender');
+  sender.write(generate({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false }));
   await cutOff;
   const offences = faults.filter((fault) => fault.startsWith('door'));
   assert.equal(offences.length, 1, faults.join('\n'));
   assert.match(offences[0]!, /^door 127\.0\.0\.1:\d+: a packet of \d+ bytes, at most \d+ are allowed$/);
-  await other.publishAsync('b', 'still here', { qos: 1 });
+  await other.publishAsync(topicOf('presence', 'other'), 'still here', { qos: 1 });
   assert.equal((await next()).toString(), 'still here', 'the large packet was not delivered');
+});
+
+test('A client whose connection is ended is gone for the others too: its last will is spoken. Of others nothing is.', async (t) => {
+  const { port, broker } = await start(t);
+  const watcher = await client(t, port, 'watcher');
+  await watcher.subscribeAsync(topicOf('presence', '+'), { qos: 1 });
+  const next = inbox(watcher);
+  const frozen = rawSocket(t, port);
+  const ended = closed(frozen);
+  const will = {
+    topic: topicOf('presence', 'frozen'),
+    payload: Buffer.from('it is gone'),
+    qos: 1,
+    retain: false,
+  };
+  const hello = {
+    ...{ protocolId: 'MQTT', protocolVersion: 4 },
+    clientId: 'frozen',
+    clean: true,
+    keepalive: 30,
+  };
+  frozen.write(generate({ cmd: 'connect', ...hello, will } as IConnectPacket));
+  await once(frozen, 'data');
+  broker.disconnect('nobody');
+  broker.disconnect('constructor');
+  broker.disconnect('frozen');
+  assert.equal((await next()).toString(), 'it is gone');
+  await ended;
 });
 
 test('A connection that breaks is no offence.', async (t) => {
@@ -139,7 +173,7 @@ test('A connection that breaks is no offence.', async (t) => {
   sender.resetAndDestroy();
   // Whoever comes later is served later: by now the broker has seen the end of the first.
   const other = await client(t, port, 'other');
-  await other.publishAsync('a', 'b', { qos: 1 });
+  await other.publishAsync(topicOf('presence', 'other'), 'b', { qos: 1 });
   assert.deepEqual(
     faults.filter((fault) => fault.startsWith('door')),
     [],
@@ -155,25 +189,130 @@ test('Bytes that are no MQTT are told, with the connection, and end it.', async 
 });
 
 test('A subscriber that does not read does not hold up the others for good.', async (t) => {
-  const { port, faults } = await start(t);
+  const { port, faults, broker } = await start(t);
   const frozen = rawSocket(t, port);
   frozen.write(connectPacket('frozen'));
   await once(frozen, 'data');
-  const subscriptions = [{ topic: '#', qos: 0 as const }];
+  const subscriptions = [{ topic: topicOf('presence', '+'), qos: 0 as const }];
   frozen.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions }));
   await once(frozen, 'data');
   frozen.pause();
 
   const [sender, receiver] = [await client(t, port, 'sender'), await client(t, port, 'receiver')];
-  await receiver.subscribeAsync('#', { qos: 0 });
+  await receiver.subscribeAsync(topicOf('presence', 'sender'), { qos: 0 });
+  broker.admit('sender', 'vehicle', FAST_BPS);
   const next = inbox(receiver);
+  // It is let in.
+  await next();
   // More than the sockets hold, and then more messages than the broker has at a time.
   const payload = bytesOf(MAX_CHUNK_BYTES / 8, 1);
   for (let i = 0; i < 2500; i++) {
-    sender.publish('a', payload, { qos: 0 });
+    sender.publish(topicOf('presence', 'sender'), payload, { qos: 0 });
     assert.equal((await next()).length, payload.length);
   }
   assert.deepEqual(faults, ['client-error frozen: drain timeout'], 'it is let go, and named once');
+});
+
+/** The answer to a CONNECT. */
+async function connack(t: TestContext, port: number, packet: Partial<IConnectPacket>): Promise<number> {
+  const socket = rawSocket(t, port);
+  const session = { protocolId: 'MQTT' as const, protocolVersion: 4 as const, clean: true, keepalive: 30 };
+  socket.write(generate({ cmd: 'connect', ...session, clientId: 'node-1', ...packet }));
+  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  return bytes[3]!;
+}
+
+test('A node’s name is not given to another while it is heard of, but to itself when it comes back, and to another once it is silent.', async (t) => {
+  const clock = new FakeClock(1e6);
+  const faults: string[] = [];
+  const broker = new Broker(OWNER, clock, (kind, detail) => faults.push(`${kind} ${detail}`));
+  const port = await broker.start(HOST, 0);
+  t.after(() => broker.stop());
+  assert.equal(await connack(t, port, { username: 'first' }), 0);
+  assert.equal(await connack(t, port, { username: 'second' }), 2);
+  assert.equal(await connack(t, port, {}), 2);
+  assert.deepEqual(
+    faults,
+    Array(2).fill('name-taken node-1: another client wants the name of a node that is connected'),
+  );
+  assert.equal(await connack(t, port, { username: 'first' }), 0);
+  clock.advance(3000);
+  assert.equal(await connack(t, port, { username: 'second' }), 0);
+  assert.equal(await connack(t, port, { username: 'first' }), 2);
+});
+
+test('The name of the roadside unit is for whoever knows its secret.', async (t) => {
+  const { port, faults, broker } = await start(t);
+  for (const password of [undefined, Buffer.from('guessed')])
+    assert.equal(
+      await connack(t, port, { clientId: OWNER, username: 'a', ...(password && { password }) }),
+      2,
+    );
+  assert.equal(faults.length, 2);
+  const password = Buffer.from(broker.secret);
+  assert.equal(await connack(t, port, { clientId: OWNER, username: 'a', password }), 0);
+});
+
+test('What a client may not say nobody hears, and what it may not hear it is not told; both are counted, and it may go on.', async (t) => {
+  const { port, faults, broker } = await start(t);
+  const [vehicle, other] = [await client(t, port, 'vehicle-1'), await client(t, port, 'vehicle-2')];
+  await vehicle.subscribeAsync([
+    topicOf('plan', '+'),
+    topicOf('result', 'vehicle-1'),
+    topicOf('presence', '+'),
+  ]);
+  const next = inbox(vehicle);
+  const foreign = [
+    topicOf('plan', 'vehicle-1'),
+    topicOf('result', 'vehicle-1'),
+    topicOf('presence', 'vehicle-1'),
+  ];
+  for (const topic of [...foreign, 'elsewhere', '$SYS/it'])
+    await other.publishAsync(topic, 'a lie', { qos: 1, retain: true });
+  for (const filter of ['#', 'splitlane/#', topicOf('result', '+'), topicOf('tensor', 'vehicle-1', '+')])
+    await assert.rejects(other.subscribeAsync(filter));
+  await other.publishAsync(topicOf('presence', 'vehicle-2'), 'its own', { qos: 1 });
+  assert.equal((await next()).toString(), 'its own');
+  const counted = (kind: string): number => faults.filter((fault) => fault.startsWith(kind)).length;
+  assert.deepEqual([counted('publish-refused'), counted('subscribe-refused'), faults.length], [5, 4, 9]);
+  assert.equal(faults[0], `publish-refused vehicle-2: ${foreign[0]} is not its own`);
+
+  broker.admit('vehicle-2', 'cloud', FAST_BPS);
+  assert.match((await next()).toString('hex'), /^0801$/);
+  await other.publishAsync(topicOf('result', 'vehicle-1'), 'a result', { qos: 1 });
+  assert.equal((await next()).toString(), 'a result', 'a cloud worker answers vehicles');
+});
+
+test('Of a client that was not let in nothing is retained; of a node its presence is, and its last will.', async (t) => {
+  const { port, broker } = await start(t);
+  const will = { topic: topicOf('presence', 'node-1'), payload: 'gone', qos: 1 as const, retain: true };
+  const [stranger, node] = [await client(t, port, 'stranger'), rawSocket(t, port)];
+  const session = { protocolId: 'MQTT' as const, protocolVersion: 4 as const, clean: true, keepalive: 30 };
+  node.write(
+    generate({
+      cmd: 'connect',
+      ...session,
+      clientId: 'node-1',
+      will: { ...will, payload: Buffer.from('gone') },
+    }),
+  );
+  await once(node, 'data');
+  await stranger.publishAsync(topicOf('presence', 'stranger'), 'here', { qos: 1, retain: true });
+  broker.admit('node-1', 'vehicle', FAST_BPS);
+  const heard = async (clientId: string): Promise<string> => {
+    const late = await client(t, port, clientId);
+    const next = inbox(late);
+    await late.subscribeAsync(topicOf('presence', '+'), { qos: 1 });
+    return (await next()).toString();
+  };
+  assert.equal(Buffer.from(await heard('late-1')).toString('hex'), '0801');
+  const watcher = await client(t, port, 'watcher');
+  const next = inbox(watcher);
+  await watcher.subscribeAsync(topicOf('presence', 'node-1'), { qos: 1 });
+  await next();
+  node.destroy();
+  assert.equal((await next()).toString(), 'gone');
+  assert.equal(await heard('late-2'), 'gone');
 });
 
 test('The 1025th connection is turned away and counted; when one of the others ends its place is free.', async (t) => {
@@ -208,7 +347,7 @@ test('A port in use, an address that is not ours and a name that does not exist 
     ['192.0.2.1', 0, 'broker: cannot listen on 192.0.2.1:0: EADDRNOTAVAIL'],
   ] as const;
   for (const [host, wanted, message] of cases) {
-    const broker = new Broker(systemClock, () => {});
+    const broker = new Broker(OWNER, systemClock, () => {});
     await assert.rejects(broker.start(host, wanted), (error: Error) => {
       assert.ok(error instanceof BrokerError);
       assert.equal(error.message, message);
@@ -228,7 +367,7 @@ test('When it stops, every connection ends and its port is free.', async (t) => 
   const ended = Promise.all([closed(connected), closed(silent)]);
   await broker.stop();
   await ended;
-  const again = new Broker(systemClock, () => {});
+  const again = new Broker(OWNER, systemClock, () => {});
   assert.equal(await again.start(HOST, port), port);
   await again.stop();
 });

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { generate, type Packet } from 'mqtt-packet';
 import { Door, type DoorLimits, ExcessError, PacketMeter } from '../../../../apps/roadside-unit/io/door.ts';
+import { FakeClock } from '../../../../libs/clock/clock.ts';
 
 const payload = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
@@ -104,8 +105,7 @@ describe('The meter of packets', () => {
 const LIMITS: DoorLimits = {
   beforeConnectBytes: 100,
   packetBytes: 1000,
-  bytesPerSecond: 8000,
-  windowMs: 500,
+  budget: { bytesPerSecond: 8000, packetCostBytes: 0, burstMs: 250 },
 };
 
 /** The network's side of a socket: `push` is what arrives, `written` what leaves. */
@@ -128,11 +128,11 @@ function open(limits: Partial<DoorLimits> = {}): {
   socket: FakeSocket;
   received: Buffer[];
   closed: Promise<Error | undefined>;
-  time: { ms: number };
+  clock: FakeClock;
 } {
   const socket = new FakeSocket();
-  const time = { ms: 1e6 };
-  const door = new Door(socket as unknown as Socket, { ...LIMITS, ...limits }, () => time.ms);
+  const clock = new FakeClock();
+  const door = new Door(socket as unknown as Socket, { ...LIMITS, ...limits }, clock);
   const received: Buffer[] = [];
   door.on('data', (data: Buffer) => received.push(data));
   const { promise: closed, resolve } = Promise.withResolvers<Error | undefined>();
@@ -141,7 +141,7 @@ function open(limits: Partial<DoorLimits> = {}): {
     reason = error;
   });
   door.on('close', () => resolve(reason));
-  return { door, socket, received, closed, time };
+  return { door, socket, received, closed, clock };
 }
 
 /** Bytes of one publish packet of so many bytes in all. */
@@ -202,22 +202,61 @@ describe('The door', () => {
     assert.ok((await closed) instanceof ExcessError);
   });
 
-  test('Whoever sends more in a window than its budget is cut off, and what was before does not count.', async () => {
-    const { door, socket, closed, time } = open();
+  test('Whoever sends more than its budget is read at its rate, told of once, and nothing of it is lost.', async () => {
+    const { door, socket, received, clock } = open();
     door.accept();
-    const send = async (packets: number): Promise<void> => {
-      for (let i = 0; i < packets; i++) socket.push(publish(500));
+    let told = 0;
+    door.on('slowed', () => told++);
+    const bytes = Buffer.concat(Array.from({ length: 40 }, (_, index) => publish(400 + index)));
+    const arrived = (): number => received.reduce((sum, part) => sum + part.length, 0);
+    socket.push(bytes);
+    await arrival();
+    // What it may send at once, to the end of a slice.
+    assert.equal(arrived(), 4096);
+    assert.ok(socket.isPaused());
+    for (let ms = 0; ms < 4000; ms += 50) {
+      clock.advance(50);
       await arrival();
+      assert.ok(arrived() <= 4096 + 2000 + 8 * (ms + 50), `${arrived()} bytes after ${ms} ms`);
+    }
+    assert.deepEqual(Buffer.concat(received), bytes);
+    assert.equal(told, 1);
+    assert.equal(door.destroyed, false);
+    assert.equal(socket.isPaused(), false, 'the socket is read again');
+    socket.push(publish(100));
+    await arrival();
+    assert.equal(arrived(), bytes.length + 100);
+  });
+
+  test('A packet costs something besides its bytes, and whoever has no budget is never slowed down.', async () => {
+    const pings = Buffer.from(Array.from({ length: 20_000 }, (_, index) => (index % 2 === 0 ? 0xc0 : 0)));
+    const budget = { bytesPerSecond: 100_000, packetCostBytes: 100, burstMs: 250 };
+    const goneThrough = async (allowed: boolean): Promise<number> => {
+      const { door, socket, received } = open({ budget });
+      door.accept();
+      if (allowed) door.allow(undefined);
+      socket.push(pings);
+      await arrival();
+      return Buffer.concat(received).length;
     };
-    await send(8);
-    time.ms += 501;
-    await send(8);
-    assert.equal(door.destroyed, false, '4000 bytes in 500 ms is what it may send');
-    time.ms += 500;
-    await send(1);
-    const reason = await closed;
-    assert.ok(reason instanceof ExcessError);
-    assert.equal(reason.message, '4500 bytes in 500 ms, at most 4000 are allowed');
+    assert.equal(await goneThrough(false), 4096);
+    assert.equal(await goneThrough(true), pings.length);
+  });
+
+  test('Whoever is let in need not wait any longer for what it sent before.', async () => {
+    const { door, socket, received, clock } = open();
+    door.accept();
+    const bytes = Buffer.concat(Array.from({ length: 20 }, () => publish(900)));
+    socket.push(bytes);
+    await arrival();
+    assert.equal(Buffer.concat(received).length, 4096);
+    door.allow(undefined);
+    clock.advance(1);
+    await arrival();
+    assert.deepEqual(Buffer.concat(received), bytes);
+    clock.advance(10_000);
+    await arrival();
+    assert.equal(Buffer.concat(received).length, bytes.length, 'nothing goes through twice');
   });
 
   test('Bytes go through unchanged, both ways, and the socket does not wait to fill its packets.', async () => {
@@ -238,9 +277,9 @@ describe('The door', () => {
 
   test('While the broker does not read, nothing more is taken from the socket.', async () => {
     const socket = new FakeSocket();
-    const limits = { ...LIMITS, bytesPerSecond: 1e9, packetBytes: 1e6 };
-    const door = new Door(socket as unknown as Socket, limits, () => 0);
+    const door = new Door(socket as unknown as Socket, { ...LIMITS, packetBytes: 1e6 }, new FakeClock());
     door.accept();
+    door.allow(undefined);
     const piece = publish(50_000);
     while (!socket.isPaused()) {
       assert.ok(door.bytes < 1e6, 'it never stops reading');

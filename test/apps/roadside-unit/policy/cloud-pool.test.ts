@@ -7,6 +7,7 @@ import {
   type PlannedCloud,
   planWithout,
   poolOf,
+  poolsOf,
 } from '../../../../apps/roadside-unit/policy/cloud-pool.ts';
 import { type StreamPlan, VehiclePlan } from '../../../../libs/proto/messages.ts';
 import { fleetGantt } from '../../../../libs/sched/index.ts';
@@ -87,6 +88,19 @@ describe('Which worker has a tail', () => {
       { node: 'cloud-two', workers: 4, firstCut: 1, tailMs: 20, fixedMs: 5 },
     );
   });
+});
+
+test('Cuts are chosen for the pool as a whole, and for each kind of workers where these differ much.', () => {
+  const namesOf = (clouds: readonly PlannedCloud[]): (readonly [string, number])[] =>
+    poolsOf(clouds).map((pool) => [pool!.node, pool!.workers]);
+  const alike = [cloud('cloud-1', 20, { fixedMs: 60 }), cloud('cloud-22', 25, { fixedMs: 65 })];
+  assert.deepEqual(namesOf(alike), [['cloud-22', 2]]);
+  const all = ['near-edge', 3];
+  const slow = cloud('near-edge', 90, { fixedMs: 60 });
+  const near = cloud('near-edge', 20, { fixedMs: 2 });
+  for (const edge of [slow, near])
+    assert.deepEqual(namesOf([...alike, edge]), [all, ['cloud-22', 2], ['near-edge', 1]]);
+  assert.deepEqual(poolsOf([]), [undefined]);
 });
 
 const ms = fc.double({ min: 0, max: 300, noNaN: true });

@@ -34,9 +34,20 @@ export function hello(node: string, more: Partial<Hello> = {}): Untimed<Coordina
     role === 'cloud'
       ? { cameras: [], vehicleMs: 0, uplinkBps: 0, rttMs: 0, workers: 2 }
       : { cameras: ['camera-1', 'camera-2'], vehicleMs: 100, uplinkBps: 1e6, rttMs: 0, workers: 0 };
-  const all = { protocol: PROTOCOL_VERSION, role, modelHash: HASH, firstCut: 0, ...own, ...more } as const;
+  const all = {
+    protocol: PROTOCOL_VERSION,
+    role,
+    modelHash: HASH,
+    firstCut: 0,
+    epoch: 0,
+    round: 0,
+    ...own,
+    ...more,
+  } as const;
   return { kind: 'hello', node, hello: all };
 }
+/** A heartbeat in which these nodes were heard. */
+export const beat = (...heard: string[]): Untimed<CoordinatorEvent> => ({ kind: 'heartbeat', heard });
 export const gone = (node: string): Untimed<CoordinatorEvent> => ({ kind: 'gone', node });
 export const measured = (node: string, more: Partial<Profile> = {}): Untimed<CoordinatorEvent> => ({
   kind: 'profile',
@@ -88,7 +99,8 @@ export function inShort(effect: CoordinatorEffect): string {
     case 'verdict':
       return effect.accepted ? `accept ${effect.node}` : `refuse ${effect.node}: ${effect.reason}`;
     case 'measure':
-      return `measure ${effect.node}`;
+    case 'disconnect':
+      return `${effect.kind} ${effect.node}`;
     case 'plan': {
       const { epoch, policy, cloud, streams, round } = effect.plan;
       const at = (worker = cloud): string => (worker === cloud ? '' : ` at ${worker}`);

@@ -187,6 +187,52 @@ describe('What a policy predicts', () => {
     assert.ok(toCloud(1) < toCloud(8), `${toCloud(1)} and ${toCloud(8)} ms of tails`);
   });
 
+  test('A slow worker that is near and fast ones that are far: each has what it is good for, and neither spoils the cuts of the other.', () => {
+    const tails = (wholeMs: number): PlannedCloud['tailMs'] => {
+      const restShare = ALEXNET_SHARES.map((_, cut) => ALEXNET_SHARES.slice(cut).reduce((a, b) => a + b));
+      return (cut) => wholeMs * restShare[cut]!;
+    };
+    const far = cloud({ node: 'cloud-1', tailMs: tails(100), fixedMs: 200, workers: 1 });
+    const edge = cloud({ node: 'edge', tailMs: tails(250), fixedMs: 2, workers: 1 });
+    const planned = (...clouds: PlannedCloud[]) =>
+      planAll('exact', [vehicle()], clouds, TENSORS, 1).plans[0]!.plan;
+    const both = planned(far, edge);
+    const alone = [planned(far), planned(edge)].map(({ makespanMs }) => makespanMs);
+    assert.ok(both.makespanMs < Math.min(...alone) - 1, `${both.makespanMs} and ${alone}`);
+    const named = both.streams.flatMap(({ cloud: at }) => (at ? [at] : []));
+    assert.deepEqual(new Set(named), new Set(['cloud-1', 'edge']));
+    // On average they are worse than the far ones are alone.
+    const [onlyFar, slower] = [cloud({ ...far, fixedMs: 100 }), cloud({ ...edge, tailMs: tails(2000) })];
+    assert.ok(planned(onlyFar, slower).makespanMs <= planned(onlyFar).makespanMs + 1e-9);
+  });
+
+  test('Of vehicles that differ in one thing only each is planned by its own figures.', () => {
+    const base = vehicle({ cameras: ['camera-1'] });
+    const slow = vehicle({ cameras: ['camera-1'], segmentMs: base.segmentMs.map((ms) => 1.5 * ms) });
+    const large = vehicle({ cameras: ['camera-1'], cuts: cutShapes(ALEXNET_BYTES.map((size) => size + 4)) });
+    const far = vehicle({ cameras: ['camera-1'], uplinkBps: 9e6 });
+    const more = vehicle({ cameras: ['camera-1', 'camera-2'] });
+    const fleet = [base, slow, large, far, more];
+    for (const policy of ['jps', 'exact'] as const)
+      planVehicles(policy, fleet, cloud({ workers: 6 }), TENSORS, 1).forEach(({ plan }, index) => {
+        const of = fleet[index]!;
+        assert.equal(plan.streams.length, of.cameras.length);
+        for (const { cut, headStartMs, headEndMs, uplinkStartMs, uplinkEndMs } of plan.streams) {
+          near(
+            headEndMs - headStartMs,
+            of.segmentMs.slice(0, cut).reduce((sum, ms) => sum + ms, 0),
+          );
+          near(uplinkEndMs - uplinkStartMs, uplinkMs(of, of.cuts[cut]!.bytes));
+        }
+      });
+  });
+
+  test('The farther the cloud is, the less is sent there.', () => {
+    const sentTo = (fixedMs: number): number =>
+      planOne('exact', vehicle(), cloud({ fixedMs })).streams.filter(({ cut }) => cut < 5).length;
+    assert.deepEqual([sentTo(3), sentTo(700), sentTo(5000)], [4, 2, 0]);
+  });
+
   test('A job is given up when three times its plan and a second have passed.', () => {
     const { makespanMs, jobTimeoutMs } = planOne('jps');
     near(jobTimeoutMs, 3 * makespanMs + 1000);
@@ -259,6 +305,93 @@ describe('What a policy predicts', () => {
         policy,
       );
     }
+  });
+});
+
+describe('Vehicles in groups', () => {
+  const LTE = { name: 'lte', bps: 5.4e6 };
+  const NR = { name: 'nr', bps: 12e6 };
+  const SLOW = cloud({ workers: 4, tailMs: (cut) => 60 - 10 * cut });
+  /** Vehicles of different speeds. */
+  const groupOf = (letter: string, count: number, more: Partial<PlannedVehicle>): PlannedVehicle[] =>
+    Array.from({ length: count }, (_, index) => {
+      const slowness = 2 ** (index % 3);
+      const segmentMs = ALEXNET_SHARES.map((share) => 1000 * slowness * share);
+      return vehicle({ node: `vehicle-${letter}${index}`, segmentMs, ...more });
+    });
+  const [first, second, own] = [
+    groupOf('a', 4, { channel: LTE }),
+    groupOf('b', 2, { channel: NR }),
+    groupOf('c', 2, {}),
+  ];
+  /** In no order. */
+  const mixed = [own[0]!, ...first.slice(0, 2), ...second, ...first.slice(2), own[1]!];
+  type Plans = ReturnType<typeof planVehicles>;
+  const cutsOf = (plans: Plans, of: readonly PlannedVehicle[]) =>
+    of.map(({ node }) =>
+      plans
+        .find((planned) => planned.vehicle === node)!
+        .plan.streams.map(({ camera, cut, codec }) => [camera, cut, codec]),
+    );
+
+  for (const policy of ['exact', 'uncoordinated', 'fair-share'] as const)
+    test(`Under ${policy} each group has the cuts that it has alone on its part of the workers, and own links theirs.`, () => {
+      const plans = planVehicles(policy, mixed, SLOW, TENSORS, 1);
+      assert.deepEqual(
+        plans.map((planned) => planned.vehicle),
+        mixed.map(({ node }) => node),
+      );
+      const alone = (of: readonly PlannedVehicle[], workers: number) =>
+        planVehicles(policy, of, cloud({ ...SLOW, workers }), TENSORS, 1);
+      assert.deepEqual(cutsOf(plans, first), cutsOf(alone(first, 2), first));
+      assert.deepEqual(cutsOf(plans, second), cutsOf(alone(second, 1), second));
+      const allOwn = mixed.map(({ channel: _, ...vehicle }) => vehicle);
+      assert.deepEqual(cutsOf(plans, own), cutsOf(planVehicles('exact', allOwn, SLOW, TENSORS, 1), own));
+      for (const { vehicle, plan } of plans) {
+        const { channel, uplinkBps } = mixed.find(({ node }) => node === vehicle)!;
+        assert.equal(plan.granted, policy === 'exact' && channel !== undefined);
+        assert.equal(plan.uplinkBps, channel?.bps ?? uplinkBps);
+        assert.ok(plan.lowerBoundMs <= plan.makespanMs);
+      }
+    });
+
+  test('No two tensors are on one channel at a time, those on different ones are, and the order is that of their starts.', () => {
+    const { plans, channelOrder } = planAll('exact', mixed, [SLOW], TENSORS, 1);
+    const sendsOf = (of: readonly PlannedVehicle[]) =>
+      plans
+        .filter((planned) => of.some(({ node }) => node === planned.vehicle))
+        .flatMap(({ vehicle, plan }) => plan.streams.map((stream) => ({ vehicle, ...stream })))
+        .filter(({ uplinkStartMs, uplinkEndMs }) => uplinkEndMs > uplinkStartMs)
+        .toSorted((a, b) => a.uplinkStartMs - b.uplinkStartMs);
+    for (const group of [first, second]) {
+      const sends = sendsOf(group);
+      assert.ok(sends.length > 2);
+      for (const [index, { uplinkStartMs }] of sends.slice(1).entries())
+        assert.ok(uplinkStartMs >= sends[index]!.uplinkEndMs - 1e-9);
+      assert.deepEqual(
+        channelOrder.filter(({ vehicle }) => group.some(({ node }) => node === vehicle)),
+        sends.map(({ vehicle, camera }) => ({ vehicle, camera })),
+      );
+    }
+    const overlap = sendsOf(first).some((a) =>
+      sendsOf(second).some((b) => a.uplinkStartMs < b.uplinkEndMs && b.uplinkStartMs < a.uplinkEndMs),
+    );
+    assert.ok(overlap);
+  });
+
+  test('A vehicle on a channel is waited for as long as all on it may take, and not as long as others.', () => {
+    const crawling = groupOf('z', 1, { channel: { name: 'slow', bps: 20_000 } });
+    const timeouts = (of: readonly PlannedVehicle[]): number[] =>
+      planVehicles('ro', of, SLOW, TENSORS, 1).map(({ plan }) => plan.jobTimeoutMs);
+    const [alone, beside] = [timeouts(second), timeouts([...crawling, ...second])];
+    assert.equal(new Set(alone).size, 1);
+    for (const ms of beside.slice(1)) near(ms, alone[0]!);
+    assert.ok(beside[0]! > 10 * alone[0]!);
+  });
+
+  test('Without a cloud nobody is granted anything.', () => {
+    const plans = planVehicles('exact', mixed, undefined, TENSORS, 1);
+    assert.ok(plans.every(({ plan }) => !plan.granted && plan.streams.every(({ cut }) => cut === 5)));
   });
 });
 

@@ -6,7 +6,7 @@ import { PolicyName } from '../../../../apps/roadside-unit/config.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../../../../apps/roadside-unit/policy/events.ts';
 import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
 import type { Untimed } from '../../../../libs/journal/step-runner.ts';
-import { cloudOf, type Profile, VehiclePlan } from '../../../../libs/proto/messages.ts';
+import { cloudOf, type Hello, type Profile, STRIKES, VehiclePlan } from '../../../../libs/proto/messages.ts';
 import { deepFreeze } from '../../deep-freeze.ts';
 import { cloudProfile, hello, measured, profile, ready, report, setup, timeout } from './drive.ts';
 
@@ -45,8 +45,10 @@ const job = fc.record({
 });
 
 interface Deed {
-  readonly do: 'hello' | 'gone' | 'profile' | 'ready' | 'report' | 'timeout' | 'as-asked';
+  readonly do: 'hello' | 'gone' | 'silent' | 'profile' | 'ready' | 'report' | 'timeout' | 'as-asked';
   readonly node: string;
+  /** What a node says that it has seen, beyond what this roadside unit has made. */
+  readonly ahead: number;
   readonly vehicleMs: number;
   readonly uplinkBps: number;
   readonly workers: number;
@@ -62,11 +64,12 @@ interface Deed {
 const deed: fc.Arbitrary<Deed> = fc.record({
   do: fc.oneof(
     { weight: 2, arbitrary: fc.constant('hello' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('gone' as const, 'profile' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('gone' as const, 'silent' as const, 'profile' as const) },
     { weight: 2, arbitrary: fc.constantFrom('ready' as const, 'report' as const, 'timeout' as const) },
     { weight: 24, arbitrary: fc.constant('as-asked' as const) },
   ),
   node,
+  ahead: fc.constantFrom(-1, 0, 0, 5),
   vehicleMs: fc.constantFrom(0, 100, 400),
   uplinkBps: fc.constantFrom(0, 1e6, 1e6, 1e9),
   workers: fc.constantFrom(0, 1, 2, 2),
@@ -101,6 +104,9 @@ class World {
   /** The round that a node has captured and not been told to go. */
   readonly #captured = new Map<string, number>();
   #lastRound = 0;
+  /** Rounds that were asked for, and the highest that a node has said to have seen. */
+  readonly #captures = new Set<number>();
+  #seenRound = 0;
   #epoch = 0;
   /** The plan of whole rounds that a vehicle had last, and that of the round that it runs. */
   readonly #newest = new Map<string, VehiclePlan>();
@@ -117,6 +123,10 @@ class World {
     while (this.#requests[0]?.kind === 'measure') this.take(measured(this.#requests.shift()!.node));
   }
 
+  get asked(): number {
+    return this.#captures.size;
+  }
+
   get isDone(): boolean {
     return this.#done;
   }
@@ -128,11 +138,19 @@ class World {
         const own = isCloud
           ? { workers: deed.workers }
           : { vehicleMs: deed.vehicleMs, uplinkBps: deed.uplinkBps };
-        return this.hello(deed.node, { protocol: deed.protocol, ...own });
+        const epoch = Math.max(0, this.#epoch + deed.ahead);
+        const round = Math.max(0, Math.max(this.#lastRound, this.#seenRound) + deed.ahead);
+        return this.hello(deed.node, { protocol: deed.protocol, epoch, round, ...own });
       }
       case 'gone':
         this.#forget(deed.node);
         return this.take({ kind: 'gone', node: deed.node });
+      case 'silent': {
+        const heard = [...VEHICLES, ...CLOUDS].filter((name) => name !== deed.node);
+        for (let strike = 1; strike < STRIKES; strike++) this.take({ kind: 'heartbeat', heard });
+        this.#forget(deed.node);
+        return this.take({ kind: 'heartbeat', heard });
+      }
       case 'profile':
         this.#drop(({ kind, node }) => kind === 'measure' && node === deed.node);
         return this.take(measured(deed.node, deed.profile));
@@ -149,9 +167,12 @@ class World {
     }
   }
 
-  hello(name: string, more: object = {}): void {
+  hello(name: string, more: Partial<Hello> = {}): void {
     this.#forget(name);
     this.take(hello(name, more));
+    if (!this.#present.has(name)) return;
+    this.#epoch = Math.max(this.#epoch, more.epoch ?? 0);
+    this.#seenRound = Math.max(this.#seenRound, more.round ?? 0);
   }
 
   /** Until the campaign is over: whoever is missing comes, and everyone answers. */
@@ -172,7 +193,8 @@ class World {
     const again = step(this.state, JSON.parse(JSON.stringify(event)) as CoordinatorEvent);
     assert.equal(JSON.stringify(again), JSON.stringify({ state, effects }), 'another time, other effects');
     this.state = deepFreeze(state);
-    assert.ok(!this.#done || effects.every(({ kind }) => kind === 'verdict' || kind === 'fault'));
+    const atEnd = ['verdict', 'fault', 'disconnect'];
+    assert.ok(!this.#done || effects.every(({ kind }) => atEnd.includes(kind)));
 
     const plans = effects.filter((effect) => effect.kind === 'plan');
     // The end of a round may bring a second decision, of the next epoch.
@@ -221,7 +243,9 @@ class World {
           const { vehicle, round } = effect;
           assert.ok(this.#present.has(vehicle), `${vehicle} is asked, and is not there`);
           if (round.phase === 'capture') {
-            assert.ok(round.round >= this.#lastRound);
+            const isNew = round.round > Math.max(this.#lastRound, this.#seenRound);
+            assert.ok(isNew || this.#captures.has(round.round), 'rounds rise');
+            this.#captures.add(round.round);
             this.#lastRound = round.round;
             this.#captured.set(vehicle, round.round);
           } else {
@@ -286,7 +310,7 @@ test('No event breaks the coordinator, no round waits for who is gone, and those
       (campaign, vehicles, keepFramesOnBoard, underWay, deeds, last) => {
         const world = new World(initialState({ ...setup(campaign, vehicles), keepFramesOnBoard }), underWay);
         for (const each of deeds) if (!world.isDone) world.do(each);
-        rounds += world.state.lastRound;
+        rounds += world.asked;
         revised += world.revised;
         if (!world.isDone) world.settle(last);
       },

@@ -4,7 +4,9 @@ import { describe, test } from 'node:test';
 import type { CoordinatorEffect, CoordinatorEvent } from '../../../../apps/roadside-unit/policy/events.ts';
 import { type CoordinatorState, initialState, step } from '../../../../apps/roadside-unit/policy/step.ts';
 import type { Untimed } from '../../../../libs/journal/step-runner.ts';
+import { Verdict } from '../../../../libs/proto/messages.ts';
 import {
+  beat,
   begun,
   cloudProfile,
   drive,
@@ -62,6 +64,26 @@ describe('Start-up', () => {
       [measured('vehicle-2'), 'measure vehicle-1'],
       [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
     ]);
+  });
+
+  test('A measurement that takes too long is given up; the timeout of one before it changes nothing.', () => {
+    const late = (node: string, measurement: number): Row => [{ kind: 'measure-timeout', node, measurement }];
+    const { effects } = drive([
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+      [hello('vehicle-2'), 'accept vehicle-2'],
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+      late('vehicle-1', 1),
+      late('vehicle-2', 2),
+      [
+        ...late('vehicle-1', 2),
+        ...['fault measure-timeout: vehicle-1', 'fault node-gone: vehicle-1', 'measure vehicle-2'],
+      ],
+      late('vehicle-2', 2),
+      [measured('vehicle-2')],
+      late('vehicle-2', 3),
+    ]);
+    const numbers = effects.flatMap((effect) => (effect.kind === 'measure' ? [effect.measurement] : []));
+    assert.deepEqual(numbers, [1, 2, 3]);
   });
 
   test('Rounds begin when all vehicles and a cloud are there and measured, and not before.', () => {
@@ -144,6 +166,17 @@ describe('Who is let in', () => {
     ]);
   });
 
+  test('A node that has seen more than any roadside unit can have made is refused, and nobody goes on from there.', () => {
+    const why = (epoch: number, round: number): string =>
+      `it says that it has seen epoch ${epoch} and round ${round}: nobody comes as far as that`;
+    const { state } = drive([
+      refused('vehicle-1', { epoch: 2 ** 31 + 1 }, why(2 ** 31 + 1, 0)),
+      refused('cloud-1', { round: 0xffffffff }, why(0, 0xffffffff)),
+      [hello('vehicle-1', { epoch: 2 ** 31 - 9 }), 'accept vehicle-1', 'measure vehicle-1'],
+    ]);
+    assert.deepEqual([state.epoch, state.lastRound], [2 ** 31 - 9, 0]);
+  });
+
   test('A node that comes back as one that is not wanted is gone.', () => {
     drive([
       ...begun,
@@ -156,6 +189,30 @@ describe('Who is let in', () => {
       ],
       [ready('vehicle-1', 1), 'go 1 vehicle-1 (warm-up)', 'wake go 1'],
     ]);
+  });
+
+  test('A vehicle on a channel that the roadside unit does not know is refused with those that it knows.', () => {
+    const refusals = (channels?: Record<string, number>): string[] =>
+      collect(
+        initialState({ ...setup(), channels }),
+        ['lte', 'constructor', ''].map((channel) => hello('vehicle-1', { channel })),
+      ).flatMap((effect) => (effect.kind === 'verdict' ? [effect.reason] : []));
+    assert.deepEqual(refusals({ lte: 1e6, nr: 2e6 }), [
+      '',
+      "it is on channel 'constructor', this roadside unit has lte, nr",
+      '',
+    ]);
+    assert.deepEqual(refusals(), [
+      "it is on channel 'lte', this roadside unit has none",
+      "it is on channel 'constructor', this roadside unit has none",
+      '',
+    ]);
+    const many = Object.fromEntries(
+      Array.from({ length: 30 }, (_, index) => [`${index}x`.padStart(48, 'c'), 1]),
+    );
+    const [long] = refusals(many);
+    assert.match(long!, /, …$/);
+    assert.ok(Verdict.safeParse({ accepted: false, reason: long }).success);
   });
 });
 
@@ -419,6 +476,87 @@ describe('Who comes and goes', () => {
   });
 });
 
+describe('Nodes that have seen a roadside unit before this one', () => {
+  test('Plans and rounds are numbered on from the highest that any of them has seen.', () => {
+    drive([
+      [hello('cloud-1', { epoch: 40 }), 'accept cloud-1', 'measure cloud-1'],
+      [hello('vehicle-1', { epoch: 39, round: 17 }), 'accept vehicle-1'],
+      [hello('vehicle-2', { epoch: 12, round: 18 }), 'accept vehicle-2'],
+      [measured('cloud-1'), 'measure vehicle-1'],
+      [measured('vehicle-1'), 'measure vehicle-2'],
+      [
+        measured('vehicle-2'),
+        ...[`plan 41 ${V1}`, `plan 41 ${V2}`, 'begin jps'],
+        ...['capture 19 vehicle-1 (warm-up)', 'capture 19 vehicle-2 (warm-up)', 'wake capture 19'],
+      ],
+    ]);
+  });
+
+  test('One that comes later and has seen more is planned past that with all the others; its old answers count for nothing.', () => {
+    const { state } = drive([
+      ...begun,
+      [gone('vehicle-2'), 'fault node-gone: vehicle-2', `plan 2 ${V1}`],
+      [hello('vehicle-2', { epoch: 30, round: 9 }), 'accept vehicle-2', `plan 31 ${V1}`],
+      [ready('vehicle-2', 1)],
+      [report('vehicle-2', 9)],
+      [ready('vehicle-1', 1), 'go 1 vehicle-1 (warm-up)', 'wake go 1'],
+      [report('vehicle-1', 1), 'progress jps 1 of 2', 'measure vehicle-2'],
+      [
+        measured('vehicle-2'),
+        ...[`plan 32 ${V1}`, `plan 32 ${V2}`],
+        ...['capture 10 vehicle-1', 'capture 10 vehicle-2', 'wake capture 10'],
+      ],
+    ]);
+    assert.equal(state.lastRound, 10);
+  });
+
+  test('One that has seen less takes nothing back.', () => {
+    const { state } = drive([
+      ...begun,
+      [hello('cloud-2', { epoch: 0, round: 0 }), 'accept cloud-2', `plan 2 ${V1}`, `plan 2 ${V2}`],
+    ]);
+    assert.deepEqual([state.epoch, state.lastRound], [2, 1]);
+  });
+});
+
+describe('Nodes that are not heard', () => {
+  const all = ['cloud-1', 'vehicle-1', 'vehicle-2'];
+  const silent = (node: string): string[] => [`fault node-silent: ${node}`, `disconnect ${node}`];
+
+  test('Whoever is not heard for five heartbeats is gone, and its connection is ended.', () => {
+    drive([
+      ...begun,
+      ...[1, 2, 3, 4].map((): Row => [beat('cloud-1', 'vehicle-1')]),
+      [
+        beat('cloud-1', 'vehicle-1', 'stranger'),
+        ...[...silent('vehicle-2'), 'fault node-gone: vehicle-2', `plan 2 ${V1}`],
+      ],
+      [ready('vehicle-1', 1), 'go 1 vehicle-1 (warm-up)', 'wake go 1'],
+      ...[1, 2, 3, 4, 5, 6].map((): Row => [beat('cloud-1', 'vehicle-1')]),
+    ]);
+  });
+
+  test('Once heard all is forgiven, and whoever says hello begins without strikes.', () => {
+    const none = beat('cloud-1', 'vehicle-1');
+    drive([
+      ...begun,
+      ...[none, none, none, none, beat(...all), none, none, none, none].map((event): Row => [event]),
+      [hello('vehicle-2'), 'accept vehicle-2', `plan 2 ${V1}`],
+      ...[none, none, none, none].map((event): Row => [event]),
+      [none, ...silent('vehicle-2'), 'fault node-gone: vehicle-2', `plan 3 ${V1}`],
+    ]);
+  });
+
+  test('One that measures is heard too; one that does not say anything while it measures makes room for the next.', () => {
+    drive([
+      [hello('vehicle-1'), 'accept vehicle-1', 'measure vehicle-1'],
+      [hello('vehicle-2'), 'accept vehicle-2'],
+      ...[1, 2, 3, 4].map((): Row => [beat('vehicle-2')]),
+      [beat('vehicle-2'), ...silent('vehicle-1'), 'fault node-gone: vehicle-1', 'measure vehicle-2'],
+    ]);
+  });
+});
+
 describe('Several workers of the cloud', () => {
   const slow = { segmentMs: [100, 200, 700] };
   /** Two vehicles and two workers of one thread each: what comes in at the same time is shared. */
@@ -483,6 +621,22 @@ describe('Several workers of the cloud', () => {
     );
   });
 
+  test('Of two workers that fall silent at once neither gets what the other was to do.', () => {
+    const silent = ['cloud-1', 'cloud-2'];
+    drive(
+      [
+        ...[1, 2, 3, 4].map((): Row => [beat('vehicle-1', 'vehicle-2')]),
+        [
+          beat('vehicle-1', 'vehicle-2'),
+          ...silent.flatMap((node) => [`fault node-silent: ${node}`, `disconnect ${node}`]),
+          ...silent.map((node) => `fault node-gone: ${node}`),
+          ...['vehicle-1', 'vehicle-2'].map((node) => `plan 2 ${node} jps alone: camera-1 3, camera-2 3`),
+        ],
+      ],
+      twoWorkers(...gone2),
+    );
+  });
+
   test('Whoever has reported has no plan for the round, nor has anybody while all capture.', () => {
     drive(
       [[gone('cloud-1'), 'fault node-gone: cloud-1', ...replanned(2)]],
@@ -518,6 +672,22 @@ describe('Several workers of the cloud', () => {
     const state = twoWorkers(...gone2, seen, report('vehicle-2', 1));
     const streams = state.plans.flatMap(({ plan }) => plan.streams);
     assert.deepEqual(new Set(streams.map(({ cloud }) => cloud)), new Set(['cloud-1']));
+  });
+
+  test('The way to a worker is its own: as it says at first, then as it was seen, and the next policy begins with that.', () => {
+    const workers = (policies: readonly ['ro', 'ro'], ...more: Untimed<CoordinatorEvent>[]): string[][] => {
+      const effects = collect(initialState({ ...setup({ policies }, 1), clouds: 2 }), [
+        ...[hello('cloud-1'), measured('cloud-1'), hello('cloud-2', { rttMs: 80 }), measured('cloud-2')],
+        ...[hello('vehicle-1'), measured('vehicle-1'), ready('vehicle-1', 1), ...more],
+      ]);
+      return plansIn(effects).map(({ plan }) => plan.streams.map(({ cloud = '' }) => cloud));
+    };
+    const near = ['cloud-1', 'cloud-1'];
+    const other = ['cloud-2', 'cloud-2'];
+    assert.deepEqual(workers(['ro', 'ro']), [near]);
+    const seen = report('vehicle-1', 1, [{ cut: 0, tailMs: 10, fixedMs: 200 }]);
+    const nextPolicy = [ready('vehicle-1', 2), report('vehicle-1', 2)];
+    assert.deepEqual(workers(['ro', 'ro'], seen, ...nextPolicy), [near, other, other]);
   });
 
   const replanned = (epoch: number, cloud = 'cloud-2'): string[] =>
@@ -766,13 +936,13 @@ describe('Links that change', () => {
 describe('A channel that vehicles share', () => {
   /** Two vehicles under exact on a channel of 1 Mbit/s, in round 1. */
   const onChannel = collectState(
-    initialState({ ...setup({ policies: ['exact'], rounds: 2 }), channelBps: 1e6 }),
+    initialState({ ...setup({ policies: ['exact'], rounds: 2 }), channels: { lte: 1e6 } }),
     [
       hello('cloud-1'),
       measured('cloud-1'),
-      hello('vehicle-1'),
+      hello('vehicle-1', { channel: 'lte' }),
       measured('vehicle-1'),
-      hello('vehicle-2'),
+      hello('vehicle-2', { channel: 'lte' }),
       measured('vehicle-2'),
       ready('vehicle-1', 1),
       ready('vehicle-2', 1),
@@ -794,12 +964,12 @@ describe('A channel that vehicles share', () => {
     );
 
   test('Plans on a channel say that it is granted, and are for all vehicles together.', () => {
-    const state = initialState({ ...setup({ policies: ['exact'] }), channelBps: 1e6 });
+    const state = initialState({ ...setup({ policies: ['exact'] }), channels: { lte: 1e6 } });
     const nodes = ['cloud-1', 'vehicle-1', 'vehicle-2'];
     const plans = plansIn(
       collect(
         state,
-        nodes.flatMap((node) => [hello(node), measured(node)]),
+        nodes.flatMap((node) => [hello(node, { channel: 'lte' }), measured(node)]),
       ),
     );
     assert.deepEqual(
@@ -846,10 +1016,59 @@ describe('A channel that vehicles share', () => {
     assert.deepEqual(grants(onChannel, [...waiting, ended('vehicle-9', 1)]), ['vehicle-1 1']);
   });
 
+  /** A vehicle on each of two channels, a second one on the first, and one with a link of its own; in round 1. */
+  const onTwo = collectState(
+    initialState({
+      ...setup({ policies: ['exact'], rounds: 2 }, 4),
+      channels: { lte: 1e6, constructor: 5e5 },
+    }),
+    [
+      ...[hello('cloud-1'), measured('cloud-1')],
+      ...['lte', 'constructor', '', 'lte'].flatMap((channel, index) => [
+        hello(`vehicle-${index + 1}`, { channel }),
+        measured(`vehicle-${index + 1}`),
+      ]),
+      ...[1, 2, 3, 4].map((index) => ready(`vehicle-${index}`, 1)),
+    ],
+  );
+
+  test('A channel that is busy does not hold up another one, and what happens on one changes nothing on the other.', () => {
+    const both = [asked('vehicle-1', 1), asked('vehicle-4', 1), asked('vehicle-2', 1)];
+    assert.deepEqual(grants(onTwo, both), ['vehicle-1 1', 'vehicle-2 1']);
+    assert.deepEqual(grants(onTwo, [...both, ended('vehicle-2', 1), gone('vehicle-2')]).length, 2);
+    assert.deepEqual(grants(onTwo, [...both, ended('vehicle-1', 1)]).at(-1), 'vehicle-4 1');
+    assert.deepEqual(grants(onTwo, [...both, gone('vehicle-1')]).at(-1), 'vehicle-4 1');
+    const wakes = collect(onTwo, both).flatMap((effect) =>
+      effect.kind === 'wake-channel' ? [effect.channel] : [],
+    );
+    assert.deepEqual(new Set(wakes), new Set(['lte', 'constructor']));
+    const due = (channel: string): CoordinatorEvent => ({ kind: 'channel-due', channel, atMs: 60_000 });
+    const waiting = collectState(onTwo, both);
+    const granted = (channel: string): number =>
+      step(waiting, due(channel)).effects.filter(({ kind }) => kind === 'grant-channel').length;
+    assert.deepEqual([granted('lte'), granted('constructor'), granted('toString')], [1, 0, 0]);
+  });
+
+  test('A vehicle with a link of its own, and whoever is not there, is granted nothing beside channels.', () => {
+    assert.deepEqual(grants(onTwo, [asked('vehicle-3', 1), asked('vehicle-9', 1)]), []);
+  });
+
+  test('A vehicle that comes again on another channel leaves nothing behind on the one before.', () => {
+    const moved = collectState(onTwo, [
+      asked('vehicle-1', 1),
+      hello('vehicle-1', { channel: 'constructor' }),
+    ]);
+    assert.deepEqual(moved.grants.lte!.granted, []);
+    assert.deepEqual(grants(moved, [asked('vehicle-4', 1), asked('vehicle-1', 1)]), [
+      'vehicle-4 1',
+      'vehicle-1 1',
+    ]);
+  });
+
   test('Where vehicles have links of their own nobody is granted anything.', () => {
     const own = collectState(initialState(setup()), [hello('cloud-1'), measured('cloud-1')]);
     assert.deepEqual(
-      collect(own, [asked('vehicle-1', 1), ended('vehicle-1', 1), { kind: 'channel-due' }]),
+      collect(own, [asked('vehicle-1', 1), ended('vehicle-1', 1), { kind: 'channel-due', channel: 'lte' }]),
       [],
     );
   });

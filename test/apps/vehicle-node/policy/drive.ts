@@ -91,11 +91,16 @@ const elsewhere = (cloud: string): string => (cloud === 'cloud-1' ? '' : ` to ${
 /** An effect in one line: what matters of it. */
 export function inShort(effect: VehicleEffect): string {
   switch (effect.kind) {
-    case 'hello':
+    case 'hello': {
+      const { epoch, round } = effect;
+      return epoch + round > 0 ? `hello, seen ${epoch} and ${round}` : 'hello';
+    }
     case 'measure':
       return effect.kind;
     case 'capture':
       return `capture ${effect.round.round}`;
+    case 'await-tick':
+      return `tick in ${effect.afterMs} ms`;
     case 'ready':
       return `ready ${effect.round}: ${effect.cameras.join(' ')}`;
     case 'run': {

@@ -44,7 +44,11 @@ describe('A round as it should be', () => {
       [result(3), 'finish 3 cloud'],
       [sent(4)],
       [result(2), 'finish 2 cloud'],
-      [result(4), 'finish 4 cloud', all('cloud')],
+      [
+        result(4),
+        'finish 4 cloud',
+        'round-done 1: camera-1 cloud, camera-3 cloud, camera-2 cloud, camera-4 cloud',
+      ],
     ]);
   });
 
@@ -122,6 +126,7 @@ describe('A round as it should be', () => {
         epoch: 1,
         policy: 'jps',
         measured: true,
+        ...{ periodMs: 0, plannedPeriodMs: 0, deadlineMs: 0 },
         startMs: 5,
         makespanMs: 3,
         predictedMs: 100,
@@ -163,10 +168,10 @@ describe('A round as it should be', () => {
       effects.filter(({ kind }) => kind === 'finish'),
       [
         {
-          ...{ kind: 'finish', frame: 1, camera: 'camera-1', outcome: 'cloud', answer },
+          ...{ kind: 'finish', frame: 1, camera: 'camera-1', startMs: 5, outcome: 'cloud', answer },
           through: { epoch: 1, cut: 2, codec: 'float32' },
         },
-        { kind: 'finish', frame: 2, camera: 'camera-2', outcome: 'local', answer },
+        { kind: 'finish', frame: 2, camera: 'camera-2', startMs: 5, outcome: 'local', answer },
       ],
     );
   });
@@ -310,7 +315,7 @@ describe('A cloud that is lost, and a connection that is', () => {
         [event],
         [runDone(1), 'run 2 local 0-3 100 ms'],
         [runEnded(2), `finish 2 local: ${NONE}`, 'run 1 local 2-3 70 ms'],
-        [runEnded(1), `finish 1 local: ${NONE}`, 'round-done 1: camera-1 local, camera-2 local'],
+        [runEnded(1), `finish 1 local: ${NONE}`, 'round-done 1: camera-2 local, camera-1 local'],
       ]);
     });
 
@@ -344,7 +349,7 @@ describe('A cloud that is lost, and a connection that is', () => {
         [event],
         [runEnded(2), 'finish 2 local', 'run 1 local 2-3 70 ms'],
         [event],
-        [runEnded(1), 'finish 1 local: no result in time', 'round-done 1: camera-1 local, camera-2 local'],
+        [runEnded(1), 'finish 1 local: no result in time', 'round-done 1: camera-2 local, camera-1 local'],
         [event],
       ]);
     });
@@ -386,8 +391,8 @@ describe('A cloud that is lost, and a connection that is', () => {
     drive([
       ...begun(two(2), 2, ['run 1 head 0-2 30 ms']),
       [disconnected],
-      [{ kind: 'connected' }, 'hello'],
-      [plan(1, two(2))],
+      [{ kind: 'connected' }, 'hello, seen 1 and 1'],
+      [plan(2, two(2))],
       [runDone(1), 'run 2 local 0-3 100 ms'],
     ]);
   });
@@ -487,7 +492,7 @@ describe('Several workers of the cloud', () => {
       [
         runEnded(2),
         `finish 2 local: ${GONE}`,
-        'round-done 1: camera-1 cloud, camera-2 local, camera-3 cloud',
+        'round-done 1: camera-1 cloud, camera-3 cloud, camera-2 local',
       ],
     ]);
   });
@@ -630,14 +635,18 @@ describe('Plans', () => {
     assert.equal(state.plan?.epoch, 3);
   });
 
-  test('After a new connection the epochs may begin anew.', () => {
-    drive([
+  test('After a new connection no plan holds, and those of old epochs are refused all the same.', () => {
+    const { state } = drive([
       [{ kind: 'connected' }, 'hello'],
-      [plan(9, two(2))],
+      [plan(8, two(2))],
+      [plan(9, two(1), { round: 5 })],
       [disconnected],
-      [{ kind: 'connected' }, 'hello'],
-      [plan(1, two(2))],
+      [{ kind: 'connected' }, 'hello, seen 9 and 0'],
+      [plan(9, two(2)), 'fault plan-refused: epoch 9 is not after 9'],
+      [plan(1, two(2)), 'fault plan-refused: epoch 1 is not after 9'],
     ]);
+    assert.equal(state.plan, undefined);
+    drive([[plan(10, two(2))]], { state });
   });
 
   test('A plan that comes during a round waits for the next one.', () => {
@@ -804,10 +813,26 @@ describe('Rounds', () => {
     ]);
   });
 
+  test('A round that is asked for twice, or late, changes nothing, even after a new connection.', () => {
+    drive([
+      [{ kind: 'connected' }, 'hello'],
+      [capture(3), 'capture 3'],
+      [capture(3)],
+      [captured(3, 1), 'ready 3: camera-1'],
+      [capture(2)],
+      [capture(3)],
+      [go(3), 'run 1 head 0-3'],
+      [capture(3)],
+      [disconnected],
+      [{ kind: 'connected' }, 'hello, seen 0 and 3'],
+      [capture(3)],
+      [capture(4), 'capture 4'],
+    ]);
+  });
+
   test('Of a round that was captured twice the second frames are dropped, and none is forgotten.', () => {
     drive([
       [{ kind: 'connected' }, 'hello'],
-      [capture(1), 'capture 1'],
       [capture(1), 'capture 1'],
       [captured(1, 1), 'ready 1: camera-1'],
       [captured(1, 2), 'finish 2 dropped: the round has its frames already'],
@@ -862,6 +887,39 @@ describe('The roadside unit and the vehicle', () => {
       [{ kind: 'hello-due' }],
       [{ kind: 'connected' }, 'hello'],
       [{ kind: 'hello-due' }, 'hello'],
+    ]);
+  });
+
+  test('Hello is said again where the roadside unit does not know the vehicle, accepted or not.', () => {
+    const unknown = (sentMs: number): Row => [{ kind: 'unknown', sentMs }];
+    drive([
+      unknown(1),
+      [{ kind: 'connected' }, 'hello'],
+      [...unknown(2), 'hello'],
+      [{ kind: 'verdict', accepted: true, reason: '' }],
+      [plan(4, two(2))],
+      [capture(7), 'capture 7'],
+      [...unknown(5), 'hello, seen 4 and 7'],
+      // Its verdict may be lost with what it was told of.
+      [{ kind: 'hello-due' }, 'hello, seen 4 and 7'],
+      [{ kind: 'verdict', accepted: true, reason: '' }],
+      [{ kind: 'hello-due' }],
+      [disconnected],
+      unknown(10),
+    ]);
+  });
+
+  test('That it was not known before its hello is no reason to say it again.', () => {
+    drive([
+      [{ kind: 'hello-due' }],
+      [{ kind: 'hello-due' }],
+      [{ kind: 'connected' }, 'hello'],
+      [{ kind: 'unknown', sentMs: 1 }],
+      [{ kind: 'unknown', sentMs: 2 }],
+      [{ kind: 'verdict', accepted: true, reason: '' }],
+      [{ kind: 'unknown', sentMs: 2 }],
+      [{ kind: 'unknown', sentMs: 3 }, 'hello'],
+      [{ kind: 'unknown', sentMs: 7 }],
     ]);
   });
 

@@ -29,6 +29,7 @@ export const deed = fc.oneof(
       [3, 'connected', {}],
       [1, 'disconnected', {}],
       [1, 'hello-due', {}],
+      [1, 'unknown', { ago: fc.nat(5) }],
       [1, 'measure-asked', {}],
       [1, 'verdict', { accepted: fc.boolean() }],
       [1, 'cloud-lost', { cloud: fc.constantFrom(...CLOUDS, 'vehicle-2') }],
@@ -62,6 +63,7 @@ export const deed = fc.oneof(
 ) as fc.Arbitrary<Deed>;
 export type Deed =
   | { do: 'connected' | 'disconnected' | 'hello-due' | 'measure-asked' }
+  | { do: 'unknown'; ago: number }
   | { do: 'verdict'; accepted: boolean }
   | { do: 'cloud-lost'; cloud: string }
   | {
@@ -116,7 +118,7 @@ export class World {
   #endedInRound: number[] = [];
   #lastRound = 0;
   #epoch = 0;
-  /** The plans that were taken; epochs begin again with a connection. */
+  /** The plans that were taken. */
   readonly #plans: VehiclePlan[] = [];
   /** Workers that were lost and that no plan has named since. */
   readonly #lost = new Set<string>();
@@ -135,6 +137,8 @@ export class World {
     switch (deed.do) {
       case 'disconnected':
         return this.take({ kind: 'disconnected', reason: 'the cable is cut' });
+      case 'unknown':
+        return this.take({ kind: 'unknown', sentMs: Math.max(0, this.events.length - deed.ago) });
       case 'verdict':
         return this.take({ kind: 'verdict', accepted: deed.accepted, reason: 'why' });
       case 'plan': {
@@ -242,7 +246,15 @@ export class World {
 
   #perform(effect: VehicleEffect): void {
     switch (effect.kind) {
+      case 'hello':
+        assert.equal(
+          effect.epoch,
+          this.#plans.at(-1)?.epoch ?? 0,
+          'it says the newest epoch that it has seen',
+        );
+        return;
       case 'capture':
+        assert.ok(effect.round.round > (this.#asked.at(-1) ?? 0), 'no round is captured twice');
         this.#asked.push(effect.round.round);
         return;
       case 'ready':
