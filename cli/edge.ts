@@ -12,10 +12,15 @@ export const EdgeConfig = CloudConfig.pick({ model: true, workers: true, firstCu
 export type EdgeConfig = z.infer<typeof EdgeConfig>;
 
 /** A roadside unit's configuration, with that of its own worker if it has one. */
-export const EdgeUnitConfig = RoadsideUnitConfig.extend({ edge: EdgeConfig.optional() }).refine(
-  ({ node, edge }) => edge === undefined || edgeName(node).length <= MAX_NAME,
-  { path: ['node'], message: `with -edge behind it must have at most ${MAX_NAME} characters` },
-);
+export const EdgeUnitConfig = RoadsideUnitConfig.extend({ edge: EdgeConfig.optional() })
+  .refine(({ node, edge }) => edge === undefined || edgeName(node).length <= MAX_NAME, {
+    path: ['node'],
+    message: `with -edge behind it must have at most ${MAX_NAME} characters`,
+  })
+  .refine(({ channels, campaign }) => !(channels && campaign.streams), {
+    path: ['campaign', 'streams'],
+    message: 'steady streams are planned for a link of each vehicle, not for channels',
+  });
 export type EdgeUnitConfig = z.infer<typeof EdgeUnitConfig>;
 
 /** Name of a roadside unit's own worker. */
