@@ -17,6 +17,9 @@ export interface RoadsideUnitListeners {
   readonly onProgress: (progress: CampaignProgress) => void;
 }
 
+/** A unit that is killed has made some plans that its log knows nothing of: those of the last batch, far fewer than this. */
+const UNLOGGED_PLANS = 100;
+
 export class RoadsideUnit {
   readonly #config: RoadsideUnitConfig;
   readonly #clock: Clock;
@@ -56,6 +59,8 @@ export class RoadsideUnit {
       clock: this.#clock,
       perform: (effect, atMs) => this.#perform(effect, atMs),
     });
+    const { earlierEpoch } = this.#log;
+    if (earlierEpoch > 0) this.#steps.take({ kind: 'started-again', epoch: earlierEpoch + UNLOGGED_PLANS });
     const connected = Promise.withResolvers<void>();
     const session = new Session({
       host: listen.host,

@@ -96,6 +96,8 @@ class System {
   readonly #starts = new Map<string, number>();
   /** When each process was started, frozen or let go on. */
   readonly #disturbedMs = new Map<string, number>();
+  /** How many freezes of a process have not ended. */
+  readonly #frozen = new Map<Process, number>();
   /** Checks that a log replays, of every process that ever was. */
   readonly #replays: (() => void)[] = [];
 
@@ -193,6 +195,7 @@ class System {
     const { clock, scenario } = this.#world;
     const startMs = clock.now();
     this.#disturbedMs.set(node, startMs);
+    this.#frozen.set(process, (this.#frozen.get(process) ?? 0) + 1);
     process.freeze();
     clock.after(forMs, () => {
       const unit = this.#running.get(scenario.roadsideUnit);
@@ -201,6 +204,7 @@ class System {
       if (isAlone && unit instanceof RoadsideUnitTwin && forMs > this.#noticeMs() && unit.knows(node))
         throw new Violation('silence-noticed', `${node} was frozen for ${forMs} ms and is there`);
       this.#disturbedMs.set(node, clock.now());
+      this.#frozen.set(process, this.#frozen.get(process)! - 1);
       process.thaw();
     });
   }
@@ -209,7 +213,10 @@ class System {
     const { clock } = this.#world;
     const cutMs = clock.now();
     clock.after(BEATS_TO_NOTICE * HEARTBEAT_MS, () => {
-      if (isOpen() && this.#running.has(node) && this.#wasLeftAlone(node, cutMs))
+      const process = this.#running.get(node);
+      // A process that stands still can notice nothing.
+      const notices = process !== undefined && !this.#frozen.get(process) && this.#wasLeftAlone(node, cutMs);
+      if (isOpen() && notices)
         throw new Violation('silence-noticed', `${node} was cut off at ${cutMs} ms and has not noticed`);
     });
   }

@@ -32,6 +32,7 @@ export class NodeLog implements Recorder {
   readonly #journal: Journal;
   readonly #id = randomBytes(16).toString('hex');
   #openRuns: readonly OpenRun[] = [];
+  #earlierEpoch = 0;
   #eventLoop: EventLoopDelay | undefined;
   readonly #floods = new Map<
     string,
@@ -71,13 +72,17 @@ export class NodeLog implements Recorder {
     const open = legacy?.open ?? [];
     for (const run of open) this.handedOver(run, false);
     this.#openRuns = [...open, { run: this.#id, start, position: BEGINNING }];
-    const unreadable =
-      facts.role === 'roadside-unit'
-        ? await this.#journal.ask({ kind: 'remember', ...place })
-        : (legacy?.unreadable ?? []);
-    for (const reason of unreadable) this.fault('log-unreadable', reason);
+    const remembered =
+      facts.role === 'roadside-unit' ? await this.#journal.ask({ kind: 'remember', ...place }) : undefined;
+    this.#earlierEpoch = remembered?.epoch ?? 0;
+    for (const reason of (remembered ?? legacy)?.unreadable ?? []) this.fault('log-unreadable', reason);
     await this.#journal.ask({ kind: 'written' });
     this.#eventLoop = watchEventLoop();
+  }
+
+  /** The newest plan in earlier logs of this roadside unit; 0 where there is none. */
+  get earlierEpoch(): number {
+    return this.#earlierEpoch;
   }
 
   /** The logs of this vehicle that are not handed over, the oldest first, its own of this process last. */

@@ -18,6 +18,14 @@ import { insertSql, type Row } from './tables.ts';
 /** So many logs are kept in mind; a record of another that comes again is found by its key. */
 const MAX_RUNS = 10_000;
 
+/** What a roadside unit learns from its earlier logs. */
+export interface Remembered {
+  /** Those that cannot be read, each with the reason. */
+  readonly unreadable: readonly string[];
+  /** The newest of the plans in them; 0 where there is none. */
+  readonly epoch: number;
+}
+
 /** Takes batches into a roadside unit's log. For the thread that writes that. */
 export class ReceivedLogs {
   readonly #database: Database;
@@ -27,13 +35,16 @@ export class ReceivedLogs {
     this.#database = database;
   }
 
-  /** Learns what earlier logs of this roadside unit have. @returns those that cannot be read, each with the reason. */
-  remember(folder: string, node: string, start: number): string[] {
+  /** Learns what earlier logs of this roadside unit have. */
+  remember(folder: string, node: string, start: number): Remembered {
     const extents: Extent[] = [];
     const unreadable: string[] = [];
+    let epoch = 0;
     for (const { file } of logFiles(folder, node).filter((earlier) => earlier.start < start)) {
       try {
-        extents.push(...extentsIn(file));
+        const earlier = readEarlier(file);
+        extents.push(...earlier.extents);
+        epoch = Math.max(epoch, earlier.epoch);
       } catch (error) {
         if (!(error instanceof JournalError)) throw error;
         unreadable.push(error.message);
@@ -44,7 +55,7 @@ export class ReceivedLogs {
         key,
         HANDED_TABLES.map((table) => endOf(of.filter(({ table_name }) => table_name === table))),
       );
-    return unreadable;
+    return { unreadable, epoch };
   }
 
   /**
@@ -93,12 +104,14 @@ interface Extent {
   readonly last: number;
 }
 
-function extentsIn(file: string): Extent[] {
+function readEarlier(file: string): { readonly extents: Extent[]; readonly epoch: number } {
   const database = openDatabase(file);
   try {
     const sql = `SELECT node, run, table_name, min(row) AS first, max(row) AS last
       FROM received GROUP BY node, run, table_name`;
-    return database.prepare(sql).all() as Extent[];
+    const extents = database.prepare(sql).all() as Extent[];
+    const epoch = database.prepare('SELECT max(epoch) FROM plan').pluck().get() as number | null;
+    return { extents, epoch: epoch ?? 0 };
   } catch (error) {
     throw new JournalError(`log ${file}: cannot be read (${(error as Error).message})`);
   } finally {

@@ -7,7 +7,7 @@ import { type Legacy, legacyOf } from './earlier-logs.ts';
 import type { LogBatch, Position } from './hand-over.ts';
 import { LogBatchError } from './log-batch.ts';
 import { openDatabase } from './reader.ts';
-import { ReceivedLogs } from './received-logs.ts';
+import { ReceivedLogs, type Remembered } from './received-logs.ts';
 import { insertSql, schemaSql, type Table, tables } from './tables.ts';
 
 interface Place {
@@ -33,8 +33,7 @@ export type Ask =
 export interface Answers {
   readonly written: undefined;
   readonly legacy: Legacy;
-  /** Earlier logs that cannot be read, each with the reason. */
-  readonly remember: readonly string[];
+  readonly remember: Remembered;
   readonly read: Pick<LogBatch, 'through' | 'rows'> | undefined;
   readonly receive: Position;
 }

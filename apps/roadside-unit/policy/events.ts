@@ -12,7 +12,11 @@ import type {
   VehiclePlan,
 } from '@splitlane/proto';
 
-export type CoordinatorEvent = { readonly atMs: number } & (
+export type CoordinatorEvent = {
+  readonly atMs: number;
+} & /** This unit has been here before: so far its plans may have come. */
+(
+  | { readonly kind: 'started-again'; readonly epoch: number }
   | { readonly kind: 'hello'; readonly node: string; readonly hello: Hello }
   | { readonly kind: 'gone'; readonly node: string }
   /** A heartbeat is over: these nodes were heard in it. */

@@ -183,6 +183,8 @@ function react(
   effects: CoordinatorEffect[],
 ): CoordinatorState {
   switch (event.kind) {
+    case 'started-again':
+      return { ...state, epoch: Math.max(state.epoch, event.epoch) };
     case 'hello':
       return admit(state, event.node, event.hello, event.atMs, effects);
     case 'gone':

@@ -107,6 +107,19 @@ test('A row that is too large for a batch comes over without its long texts, and
   log!.close();
 });
 
+test('A roadside unit that is started again knows how far its plans had come, in whichever of its logs.', async (context) => {
+  const place = folder(context);
+  const epochs: number[] = [];
+  for (const made of [[3, 7, 7], [], [5]]) {
+    const unit = await started(context, place, 'roadside-unit', 'roadside-unit');
+    epochs.push(unit.earlierEpoch);
+    for (const epoch of made) unit.write('plan', { at_ms: 0, vehicle: 'vehicle-1', epoch, plan: '{}' });
+    await unit.stop();
+  }
+  epochs.push((await started(context, place, 'roadside-unit', 'roadside-unit')).earlierEpoch);
+  assert.deepEqual(epochs, [0, 7, 7, 7]);
+});
+
 test('A roadside unit that is started again knows what it has, and goes on from there in its new log.', async (context) => {
   const place = folder(context);
   const vehicle = await started(context, place, 'vehicle-1', 'vehicle');

@@ -492,6 +492,22 @@ describe('Nodes that have seen a roadside unit before this one', () => {
     ]);
   });
 
+  test('A unit that was here before goes on from its own plans too, whoever of its nodes comes first.', () => {
+    drive([
+      [{ kind: 'started-again', epoch: 50 }],
+      [hello('cloud-1', { epoch: 40 }), 'accept cloud-1', 'measure cloud-1'],
+      [hello('vehicle-1', { epoch: 39 }), 'accept vehicle-1'],
+      [hello('vehicle-2', { epoch: 12 }), 'accept vehicle-2'],
+      [measured('cloud-1'), 'measure vehicle-1'],
+      [measured('vehicle-1'), 'measure vehicle-2'],
+      [
+        measured('vehicle-2'),
+        ...[`plan 51 ${V1}`, `plan 51 ${V2}`, 'begin jps'],
+        ...['capture 1 vehicle-1 (warm-up)', 'capture 1 vehicle-2 (warm-up)', 'wake capture 1'],
+      ],
+    ]);
+  });
+
   test('One that comes later and has seen more is planned past that with all the others; its old answers count for nothing.', () => {
     const { state } = drive([
       ...begun,
