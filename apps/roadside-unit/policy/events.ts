@@ -14,10 +14,10 @@ import type {
 
 export type CoordinatorEvent = {
   readonly atMs: number;
-} & /** This unit has been here before: so far its plans may have come. */
-(
-  | { readonly kind: 'started-again'; readonly epoch: number }
+} & (
   | { readonly kind: 'hello'; readonly node: string; readonly hello: Hello }
+  /** This unit has been here before: so far its plans may have come. */
+  | { readonly kind: 'started-again'; readonly epoch: number }
   | { readonly kind: 'gone'; readonly node: string }
   /** A heartbeat is over: these nodes were heard in it. */
   | { readonly kind: 'heartbeat'; readonly heard: readonly string[] }

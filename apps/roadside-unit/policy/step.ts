@@ -742,8 +742,9 @@ function ask(
 function progress(state: CoordinatorState, done: number): CoordinatorEffect {
   const { policies, warmUpRounds, rounds } = state.setup.campaign;
   const of = warmUpRounds + rounds;
-  let predictedMs = 0;
-  for (let round = done; round < of; round++) predictedMs += streamsMs(state, round) + state.makespanMs;
+  const warmUp = Math.max(0, warmUpRounds - done);
+  const streams = warmUp * streamsMs(state, 0) + (of - done - warmUp) * streamsMs(state, warmUpRounds);
+  const predictedMs = streams + (of - done) * state.makespanMs;
   return { kind: 'progress', policy: policies[state.policy]!, done, of, predictedMs };
 }
 
