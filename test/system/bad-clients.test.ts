@@ -62,7 +62,11 @@ test('A vehicle that is started again gets in though its old connection stands, 
   timeout: 120_000,
 }, async () => {
   let done = 0;
-  const campaign = await startCampaign(nodes, { policies: ['ro'], rounds: 100_000, onProgress: () => done++ });
+  const campaign = await startCampaign(nodes, {
+    policies: ['ro'],
+    rounds: 100_000,
+    onProgress: () => done++,
+  });
   await until(() => done > 3);
   const [old] = campaign.vehicles;
   old!.child.kill('SIGSTOP');

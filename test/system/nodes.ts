@@ -33,6 +33,7 @@ const MAIN = path.join(import.meta.dirname, '../../cli/main.ts');
 const PICTURES = 12;
 const PICTURE_SIDE = 48;
 const POLL_MS = 20;
+const LONGEST_WAIT_MS = 180_000;
 
 type Role = 'rsu' | 'cloud' | 'vehicle';
 type NodeConfig = EdgeUnitConfig | CloudConfig | VehicleConfig;
@@ -214,9 +215,16 @@ export class Nodes {
   }
 }
 
-/** Resolves once something holds; the test's own timeout is the limit. */
+/**
+ * Resolves once something holds. The test's own timeout comes first; a wait that outlives its test would keep the process
+ * from ending.
+ */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await systemClock.sleep(POLL_MS);
+  const endMs = systemClock.now() + LONGEST_WAIT_MS;
+  while (!holds()) {
+    assert.ok(systemClock.now() < endMs, `${holds} does not hold after ${LONGEST_WAIT_MS} ms`);
+    await systemClock.sleep(POLL_MS);
+  }
 }
 
 export interface CampaignOptions {
