@@ -17,7 +17,7 @@ export const EdgeUnitConfig = RoadsideUnitConfig.extend({ edge: EdgeConfig.optio
     path: ['node'],
     message: `with -edge behind it must have at most ${MAX_NAME} characters`,
   })
-  .refine(({ channels, campaign }) => !(channels && campaign.streams), {
+  .refine(({ channels = {}, campaign }) => !(Object.keys(channels).length > 0 && campaign.streams), {
     path: ['campaign', 'streams'],
     message: 'steady streams are planned for a link of each vehicle, not for channels',
   });

@@ -108,7 +108,8 @@ export class CloudWorker {
       case 'hello':
         return this.#hello(effect.epoch);
       case 'measure':
-        return void this.#measure();
+        this.#measure().catch((error: Error) => this.#failed(error));
+        return;
       case 'run':
         return void this.#run(effect.worker, effect.job);
       case 'answer':
@@ -143,6 +144,11 @@ export class CloudWorker {
     });
     this.#helloDue?.cancel();
     this.#helloDue = this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+  }
+
+  /** What is under way when the node is told to stop is left. */
+  #failed(error: Error): void {
+    if (!this.#stopping) this.#onEnd(error);
   }
 
   async #measure(): Promise<void> {

@@ -180,7 +180,8 @@ export class VehicleNode {
       case 'hello':
         return this.#hello(effect);
       case 'measure':
-        return void this.#measure();
+        this.#measure().catch((error: Error) => this.#failed(error));
+        return;
       case 'capture':
         this.#capturing = Promise.all([this.#capturing, this.#capture(effect.round)]).then(() => {});
         this.#sender!.look();
@@ -302,6 +303,11 @@ export class VehicleNode {
     });
     this.#helloDue?.cancel();
     this.#helloDue = this.#clock.after(HELLO_AGAIN_MS, () => this.#steps.take({ kind: 'hello-due' }));
+  }
+
+  /** What is under way when the node is told to stop is left. */
+  #failed(error: Error): void {
+    if (!this.#stopping) this.#onEnd(error);
   }
 
   async #measure(): Promise<void> {

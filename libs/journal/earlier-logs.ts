@@ -1,5 +1,5 @@
 /** What a node finds in its folder when it starts again: its earlier logs, and what they leave to do. */
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { BEGINNING, type OpenRun, type Position } from './hand-over.ts';
 import { type LogReader, openLog } from './reader.ts';
@@ -18,7 +18,8 @@ export function logFile(folder: string, node: string, start: number): LogFile {
 
 /** A node's logs in a folder, the oldest first. */
 export function logFiles(folder: string, node: string): LogFile[] {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  const names = isFolder ? readdirSync(folder) : [];
   return names
     .flatMap((name) => {
       const [of, number, ...rest] = name.split('.').slice(0, -1);
