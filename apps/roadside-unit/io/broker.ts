@@ -85,7 +85,8 @@ export class Broker {
       },
       authorizePublish: (client, packet, done) => {
         this.#checkPublish(client, packet);
-        done(null);
+        // Where nobody listens aedes is done within this call, and parses on in the middle of its parser.
+        queueMicrotask(() => done(null));
       },
       authorizeSubscribe: (client, subscription, done) =>
         done(null, this.#checkSubscribe(client, subscription.topic) ? subscription : null),
