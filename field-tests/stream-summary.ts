@@ -56,7 +56,8 @@ export function streamSummary(logs: readonly StreamLog[], policy: string): Strea
     const taken = frames.filter(({ round, measured: counts }) => counts === 1 && measured.has(round));
     // What was under way at the last capture is answered after it.
     const lastedMs = [...measured.values()].reduce((sum, { makespan_ms }) => sum + makespan_ms, 0);
-    for (const [camera, of] of Map.groupBy(taken, (frame) => frame.camera)) {
+    const byCamera = [...Map.groupBy(taken, (frame) => frame.camera)].sort(byName);
+    for (const [camera, of] of byCamera) {
       cameraMs += lastedMs;
       const outcomes = of.map(({ frame }) => ends.get(frame)?.outcome);
       const count = (outcome: Outcome): number => outcomes.filter((one) => one === outcome).length;
@@ -88,6 +89,11 @@ export function streamSummary(logs: readonly StreamLog[], policy: string): Strea
     late: deadline_ms > 0 ? latencies.filter((ms) => ms > deadline_ms).length : 0,
     cameras,
   };
+}
+
+/** `camera-10` comes after `camera-9`. */
+function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  return one.localeCompare(other, 'en', { numeric: true });
 }
 
 /** The least value that a part of them does not exceed; NaN of none. */
