@@ -113,8 +113,10 @@ export class RoadsideUnit {
   }
 
   #beat(): void {
+    const sinceMs = this.#clock.now();
     this.#heartbeat = this.#clock.after(HEARTBEAT_MS, () => {
-      this.#steps.take({ kind: 'heartbeat', heard: [...this.#heard] });
+      const heard = [...this.#heard.union(new Set(this.#broker.heardSince(sinceMs)))];
+      this.#steps.take({ kind: 'heartbeat', heard });
       this.#heard.clear();
       this.#beat();
     });

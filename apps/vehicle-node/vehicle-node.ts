@@ -130,6 +130,7 @@ export class VehicleNode {
       onOffset: ({ offsetMs, rttMs }, atMs) =>
         this.#log.write('clock_offset', { at_ms: atMs, offset_ms: offsetMs, rtt_ms: rttMs }),
       onUnknown: (sentMs) => this.#steps.take({ kind: 'unknown', sentMs }),
+      isSending: () => this.#transfers.size > 0,
     });
     this.#clockSync.start();
   }

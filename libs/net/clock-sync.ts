@@ -14,6 +14,8 @@ export interface ClockSyncListeners {
   readonly onOffset: (offset: ClockOffset, atMs: number) => void;
   /** The roadside unit said that it does not know this node, in answer to what was sent at `sentMs`, own clock. */
   readonly onUnknown: (sentMs: number) => void;
+  /** Whether a tensor is on its way: what is asked then may wait behind it, and is no strike. */
+  readonly isSending?: () => boolean;
 }
 
 export class ClockSync {
@@ -60,7 +62,8 @@ export class ClockSync {
       this.#session.drop(`no answer from the roadside unit to ${STRIKES} heartbeats`);
     } else {
       const isSent = this.#session.publish('clockPing', this.#node, { sentMs: this.#clock.now() });
-      this.#strikes = isSent ? this.#strikes + 1 : 0;
+      const counts = this.#listeners.isSending?.() ? 0 : 1;
+      this.#strikes = isSent ? this.#strikes + counts : 0;
     }
     this.#timer = this.#clock.after(HEARTBEAT_MS, () => this.#ask());
   }

@@ -131,6 +131,13 @@ export class Broker {
     this.#aedes!.publish({ cmd: 'publish', ...presence, qos: 1, retain: true, dup: false }, () => {});
   }
 
+  /** Nodes whose connections have brought anything since then, own clock: a heartbeat may wait behind a node's tensors. */
+  heardSince(sinceMs: number): string[] {
+    return [...this.#clients].flatMap(([id, door]) =>
+      door.heardMs >= sinceMs && this.#visitors.get(door)?.role !== undefined ? [id] : [],
+    );
+  }
+
   /** Ends a client's connection: the broker speaks its last will. */
   disconnect(client: string): void {
     this.#clients.get(client)?.destroy();

@@ -42,12 +42,13 @@ function answering(clock: FakeClock, ways: () => Ways | undefined, offsetMs = 0)
   return { session, seen };
 }
 
-function syncOf(clock: Clock, session: ReturnType<typeof answering>['session']) {
+function syncOf(clock: Clock, session: ReturnType<typeof answering>['session'], isSending = () => false) {
   const offsets: (ClockOffset & { atMs: number })[] = [];
   const unknown: number[] = [];
   const sync = new ClockSync(session, 'cloud', clock, {
     onOffset: (offset, atMs) => offsets.push({ ...offset, atMs }),
     onUnknown: (sentMs) => unknown.push(sentMs),
+    isSending,
   });
   sync.start();
   return { sync, offsets, unknown };
@@ -115,6 +116,18 @@ test('Answers that come late, or to one question of five, keep a connection; wit
   clock.advance(60_000);
   assert.deepEqual(seen.drops, []);
   sync.stop();
+});
+
+test('While a tensor is on its way nothing is counted: a question may wait behind it, on a channel that all fill.', () => {
+  const clock = new FakeClock();
+  const { session, seen } = answering(clock, () => undefined);
+  let isSending = true;
+  syncOf(clock, session, () => isSending);
+  clock.advance(60_000);
+  assert.deepEqual(seen.drops, []);
+  isSending = false;
+  clock.advance(6000);
+  assert.equal(seen.drops.length, 1);
 });
 
 test('A node that was stopped for a minute asks again before it breaks anything off.', () => {
