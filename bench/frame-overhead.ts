@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { systemClock as clock } from '@splitlane/clock';
 import { Link, Session, sendTensor, TensorAssembler } from '@splitlane/net';
-import { median } from '../field-tests/median.ts';
+import { median } from '../field-tests/quantile.ts';
 
 const RUNS = 60;
 const WIFI_BPS = 18.88e6;

@@ -14,7 +14,7 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock as clock } from '@splitlane/clock';
-import { median } from '../field-tests/median.ts';
+import { median } from '../field-tests/quantile.ts';
 import { Nodes, startCampaign, until } from '../test/system/nodes.ts';
 import { printRows } from './schedulers/timing.ts';
 

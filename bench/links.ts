@@ -16,7 +16,7 @@ import { openRun } from '@splitlane/journal';
 import { LinkTrace, readLinkTrace } from '@splitlane/net';
 import { Profile } from '@splitlane/proto';
 import { LINK_POLICIES, type LinkResult, playLink, spreadOf } from '../field-tests/link-comparison.ts';
-import { median } from '../field-tests/median.ts';
+import { median } from '../field-tests/quantile.ts';
 import { CLOUD, type LinkScenario, VEHICLE } from '../field-tests/virtual-nodes.ts';
 import { document, HEADER, rowsOf } from './links-document.ts';
 import { ALEXNET_MS, alexnet } from './schedulers/cut-tables.ts';

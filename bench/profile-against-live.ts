@@ -6,7 +6,7 @@
  *   node bench/profile-against-live.ts [alexnet|vgg16|FILE.onnx …]
  */
 import { type PreparedModel, profileModel } from '@splitlane/dnn';
-import { median } from '../field-tests/median.ts';
+import { median } from '../field-tests/quantile.ts';
 import { HOST, Nodes } from '../test/system/nodes.ts';
 import { planAt, ScriptedRoadsideUnit } from '../test/system/scripted-roadside-unit.ts';
 

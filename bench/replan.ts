@@ -12,7 +12,7 @@ import type { Cut } from '@splitlane/sched';
 import { Broker } from '../apps/roadside-unit/io/broker.ts';
 import type { PlannedCloud } from '../apps/roadside-unit/policy/cloud-pool.ts';
 import { type PlannedVehicle, planVehicles } from '../apps/roadside-unit/policy/planning.ts';
-import { median } from '../field-tests/median.ts';
+import { median } from '../field-tests/quantile.ts';
 import { ALEXNET_MS, alexnet, VGG16_MS, vgg16 } from './schedulers/cut-tables.ts';
 import { printRows } from './schedulers/timing.ts';
 

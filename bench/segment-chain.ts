@@ -5,7 +5,7 @@
  *   node bench/segment-chain.ts [alexnet|vgg16|FILE.onnx …]
  */
 import { type Assignment, InferenceThread, prepareModel } from '@splitlane/dnn';
-import { median } from '../field-tests/median.ts';
+import { median } from '../field-tests/quantile.ts';
 
 const RUNS = 60;
 

@@ -1,5 +1,5 @@
-export { median } from './median.ts';
 export { RASPBERRY_PI_CLASS } from './power-model.ts';
+export { median } from './quantile.ts';
 export type { CameraCounts, StreamSummary } from './stream-summary.ts';
 export {
   type AnsweredFrame,

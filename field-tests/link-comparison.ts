@@ -6,6 +6,7 @@ import type { VehiclePlan } from '@splitlane/proto';
 import type { CoordinatorEffect } from '@splitlane/roadside-unit/policy/events';
 import { planVehicles } from '@splitlane/roadside-unit/policy/planning';
 import { initialState, step } from '@splitlane/roadside-unit/policy/step';
+import { quantile } from './quantile.ts';
 import { CLOUD, cameraNames, type Lead, type LinkScenario, VEHICLE, VirtualNodes } from './virtual-nodes.ts';
 
 export interface LinkResult {
@@ -58,10 +59,9 @@ export function playLink(policy: LinkPolicy, scenario: LinkScenario, rounds?: nu
 export function spreadOf(
   makespansMs: readonly number[],
 ): Pick<LinkResult, 'rounds' | 'meanMs' | 'medianMs' | 'p95Ms' | 'longestMs'> {
-  const sorted = makespansMs.toSorted((a, b) => a - b);
-  const rounds = sorted.length;
-  const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * rounds) - 1)]!;
-  const meanMs = sorted.reduce((sum, ms) => sum + ms, 0) / rounds;
+  const rounds = makespansMs.length;
+  const at = (share: number): number => quantile(makespansMs, share);
+  const meanMs = makespansMs.reduce((sum, ms) => sum + ms, 0) / rounds;
   return { rounds, meanMs, medianMs: at(0.5), p95Ms: at(0.95), longestMs: at(1) };
 }
 

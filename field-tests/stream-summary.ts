@@ -1,7 +1,7 @@
 /** What became of steady streams: how long frames took, and which were not answered, camera by camera. */
 import type { Row } from '@splitlane/journal';
 import { isAnswered, type Outcome } from '@splitlane/proto';
-import { median } from './median.ts';
+import { median, quantile } from './quantile.ts';
 
 /** How many frames of a camera came to what end. Those of rounds that are not measured do not count. */
 export interface CameraCounts {
@@ -94,10 +94,4 @@ export function streamSummary(logs: readonly StreamLog[], policy: string): Strea
 /** `camera-10` comes after `camera-9`. */
 function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
   return one.localeCompare(other, 'en', { numeric: true });
-}
-
-/** The least value that a part of them does not exceed; NaN of none. */
-function quantile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }

@@ -5,8 +5,8 @@
 import type { LogReader, Row } from '@splitlane/journal';
 import { type Box, type Class, type Codec, isLossless } from '@splitlane/proto';
 import type { PowerModel } from '@splitlane/sched';
-import { median } from './median.ts';
 import { RASPBERRY_PI_CLASS } from './power-model.ts';
+import { median } from './quantile.ts';
 import { type StreamSummary, streamSummary } from './stream-summary.ts';
 
 export interface PolicySummary {

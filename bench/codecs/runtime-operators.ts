@@ -1,6 +1,6 @@
 /** The runtime's own operators for 8 bits against the loops of `uint8`: DynamicQuantizeLinear, DequantizeLinear. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { median } from '../../field-tests/median.ts';
+import { median } from '../../field-tests/quantile.ts';
 import { TENSOR_CODECS } from '../../libs/dnn/codecs/index.ts';
 import { FLOAT, onnx } from '../../libs/dnn/onnx.ts';
 import { SESSION_OPTIONS } from '../../libs/dnn/session-options.ts';

@@ -1,6 +1,6 @@
 /** docs/results/prediction.md: how far predictions are from what was measured. */
 import { predictProfile } from '@splitlane/dnn';
-import { median } from '../../field-tests/median.ts';
+import { median } from '../../field-tests/quantile.ts';
 import type { WorkKind } from '../../libs/dnn/work.ts';
 import {
   byKernelSize,

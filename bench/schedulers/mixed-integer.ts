@@ -4,7 +4,7 @@
  */
 import { type Cut, exact, type Job, jobAt, johnson, makespan } from '@splitlane/sched';
 import loadHighs, { type Highs } from 'highs';
-import { median } from '../../field-tests/median.ts';
+import { median } from '../../field-tests/quantile.ts';
 import { alexnet, vgg16 } from './cut-tables.ts';
 import { figure, mediansMs, printRows } from './timing.ts';
 

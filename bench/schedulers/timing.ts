@@ -1,5 +1,5 @@
 /** Times that ratios are made of. */
-import { median } from '../../field-tests/median.ts';
+import { median } from '../../field-tests/quantile.ts';
 
 const WARM_UP_MS = 30;
 const BATCH_MS = 0.5;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { median } from '../../field-tests/median.ts';
+import { median } from '../../field-tests/quantile.ts';
 import { chunkBytesFor, type StreamPlan, type VehiclePlan, wireBytes } from '../../libs/proto/index.ts';
 import { endOf, gantt, type Job, johnson, transferMs } from '../../libs/sched/index.ts';
 import { HOST, Nodes, pictureCameras } from './nodes.ts';

@@ -111,16 +111,22 @@ export function jobsOf(
   lastCut: number,
   releaseMs: number,
 ): Job[] {
-  const order = plan?.streams.map(({ camera }) => camera) ?? [];
-  const place = (camera: string): number => (order.indexOf(camera) + order.length + 1) % (order.length + 1);
   const left = plan?.cloud === '' && plan.policy !== 'lo' ? { reason: NO_CLOUD } : {};
-  return frames
-    .toSorted((a, b) => place(a.camera) - place(b.camera))
-    .map(({ frame, camera }): Job => {
-      const stream = plan?.streams.find((planned) => planned.camera === camera);
-      const way = stream && plan ? wayOf(stream, plan) : { ...LOCAL, cut: lastCut };
-      return { frame, camera, epoch: plan?.epoch ?? 0, ...way, releaseMs, stage: 'waiting', at: 0, ...left };
-    });
+  return inPlannedOrder(frames, plan).map(({ frame, camera }): Job => {
+    const stream = plan?.streams.find((planned) => planned.camera === camera);
+    const way = stream && plan ? wayOf(stream, plan) : { ...LOCAL, cut: lastCut };
+    return { frame, camera, epoch: plan?.epoch ?? 0, ...way, releaseMs, stage: 'waiting', at: 0, ...left };
+  });
+}
+
+/** Cameras that no plan knows come last. */
+export function inPlannedOrder<Of extends CapturedFrame>(
+  frames: readonly Of[],
+  plan: VehiclePlan | undefined,
+): Of[] {
+  const order = plan?.streams.map(({ camera }) => camera) ?? [];
+  const place = ({ camera }: Of): number => (order.indexOf(camera) + order.length + 1) % (order.length + 1);
+  return frames.toSorted((a, b) => place(a) - place(b));
 }
 
 export function wayOf(stream: StreamPlan, plan: VehiclePlan): Way {

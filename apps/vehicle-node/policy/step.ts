@@ -20,6 +20,7 @@ import {
   type Ending,
   finish,
   hasWorker,
+  inPlannedOrder,
   isOnProcessor,
   isSteady,
   type Job,
@@ -212,10 +213,9 @@ function replanned({ running, setup }: VehicleState, plan: VehiclePlan): Running
 
 /** Those that wait come last, in the plan's order. */
 function inOrder(jobs: readonly Job[], plan: VehiclePlan | undefined): Job[] {
-  const order = plan?.streams.map(({ camera }) => camera) ?? [];
   const begun = jobs.filter(({ stage }) => stage !== 'waiting');
   const waiting = jobs.filter(({ stage }) => stage === 'waiting');
-  return [...begun, ...waiting.toSorted((a, b) => order.indexOf(a.camera) - order.indexOf(b.camera))];
+  return [...begun, ...inPlannedOrder(waiting, plan)];
 }
 
 function names(plan: VehiclePlan, cloud: string): boolean {
