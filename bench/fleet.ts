@@ -6,14 +6,12 @@
  *
  *   npm run bench:fleet
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import path from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { median, type RunSummary } from '@splitlane/field-tests';
 import { openRun } from '@splitlane/journal';
+import { liveDemo } from './live-demo.ts';
 
-const CLI = path.join(import.meta.dirname, '../cli/main.ts');
 const CHANNEL_MBIT = 5.4;
 const FLEETS = [
   { name: 'unequal', vehicleMs: '1000,2000,4000,8000' },
@@ -27,18 +25,9 @@ interface Live extends Pick<RunSummary, 'policies' | 'jobs' | 'identical' | 'los
 }
 
 function run(vehicleMs: string): Live {
-  const log = mkdtempSync(path.join(tmpdir(), 'splitlane-fleet-'));
   const words = ['--vehicles', '16', '--cameras', '4', '--channel', String(CHANNEL_MBIT), '--rounds', '3'];
-  const rest = ['--vehicle-ms', vehicleMs, '--policy', POLICIES.join(','), '--log', log, '--json'];
-  try {
-    const { stdout, status } = spawnSync(process.execPath, [CLI, 'demo', ...words, ...rest], {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 },
-    });
-    if (status !== 0) throw new Error(`the demo ended with exit code ${status}`);
-    return { ...(JSON.parse(stdout) as RunSummary), channelShare: channelShare(log) };
-  } finally {
-    rmSync(log, { recursive: true, force: true });
-  }
+  const rest = ['--vehicle-ms', vehicleMs, '--policy', POLICIES.join(',')];
+  return liveDemo([...words, ...rest], (summary, log) => ({ ...summary, channelShare: channelShare(log) }));
 }
 
 /** From the vehicles' own spans, each clock by its offset to the roadside unit's. */

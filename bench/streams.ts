@@ -4,13 +4,10 @@
  *
  *   npm run bench:streams
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import path from 'node:path';
-import type { RunSummary } from '@splitlane/field-tests';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { liveDemo } from './live-demo.ts';
 
-const CLI = path.join(import.meta.dirname, '../cli/main.ts');
 const POLICIES = 'lo,ro-jpeg,jps,exact';
 const CASES = [
   {
@@ -27,23 +24,10 @@ const CASES = [
   },
 ] as const;
 
-function run(words: readonly string[]): RunSummary {
-  const log = mkdtempSync(path.join(tmpdir(), 'splitlane-streams-'));
-  try {
-    const { stdout, status } = spawnSync(process.execPath, [CLI, 'demo', ...words, '--log', log, '--json'], {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 },
-    });
-    if (status !== 0) throw new Error(`the demo ended with exit code ${status}`);
-    return JSON.parse(stdout) as RunSummary;
-  } finally {
-    rmSync(log, { recursive: true, force: true });
-  }
-}
-
 const ms = (value: number): string => (Number.isFinite(value) ? value.toFixed(0) : '–');
 
 function section(title: string, words: readonly string[]): string[] {
-  const { policies, jobs, identical, shed, deadline, lost, dropped } = run(words);
+  const { policies, jobs, identical, shed, deadline, lost, dropped } = liveDemo(words, (summary) => summary);
   const rows = policies.map(({ name, streams }) => {
     const { fps, heldFps, answeredFps, latencyMs, predictedMs, late, cameras } = streams!;
     const rates = [fps, heldFps, answeredFps].map((rate) => rate.toPrecision(3));
